@@ -1,0 +1,32 @@
+"""The running program as its doors see it: what it can do, and whom it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from traderbot.application.ports.audit import Audit
+from traderbot.application.ports.clock import Clock, IdSource
+from traderbot.application.ports.commands import CommandExecutor
+from traderbot.application.ports.health import HealthCheck
+from traderbot.application.ports.market_data import BarStore
+from traderbot.application.ports.password_hasher import PasswordHasher
+from traderbot.application.ports.token_codec import TokenCodec
+from traderbot.application.ports.venue import Venue
+from traderbot.application.ports.views import Views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Every port a door may use. Build it with `traderbot.bootstrap`."""
+
+    executor: CommandExecutor
+    views: Views
+    bars: BarStore
+    audit: Audit
+    venue: Venue
+    clock: Clock
+    ids: IdSource
+    passwords: PasswordHasher
+    tokens: Callable[[], TokenCodec]  # asked only by doors that let strangers in
+    health: Sequence[HealthCheck] = field(default=())

@@ -1,0 +1,67 @@
+"""Record what the venue says about an order: that it has it, and that it traded it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from traderbot.application.errors import NotFoundError
+from traderbot.application.ports.commands import Command
+from traderbot.application.ports.unit_of_work import UnitOfWork
+from traderbot.application.views import OrderView
+from traderbot.domain.orders.events import OrderFilled
+from traderbot.domain.orders.ticket import Fill
+from traderbot.domain.shared.ids import OrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAcceptance(Command[OrderView]):
+    """The venue has the order working."""
+
+    order_id: OrderId
+    venue: str
+    venue_order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAcceptanceHandler:
+    """Handles `RecordAcceptance`. Hearing it twice changes nothing."""
+
+    def __call__(self, command: RecordAcceptance, unit: UnitOfWork) -> OrderView:
+        """Return the order, working. Raises NotFoundError."""
+        order = unit.orders.find(command.order_id)
+        if order is None:
+            raise NotFoundError("order", command.order_id)
+        events = order.accept(command.venue, command.venue_order_id, at=command.at)
+        return OrderView.of(unit.orders.record(order.id, events) if events else order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFill(Command[OrderView]):
+    """The venue traded some or all of the order."""
+
+    order_id: OrderId
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFillHandler:
+    """Handles `RecordFill`: order, position and cash in one transaction. A known fill is a no-op."""
+
+    def __call__(self, command: RecordFill, unit: UnitOfWork) -> OrderView:
+        """Return the order after the fill. Raises NotFoundError."""
+        order = unit.orders.find(command.order_id)
+        if order is None:
+            raise NotFoundError("order", command.order_id)
+        events = order.record_fill(command.fill)
+        if not events:
+            return OrderView.of(order)
+        portfolio = unit.portfolios.find(order.ticket.portfolio_id)
+        if portfolio is None:
+            raise NotFoundError("portfolio", order.ticket.portfolio_id)
+        for filled in events:
+            assert isinstance(filled, OrderFilled)  # noqa: S101 - what `record_fill` answers with
+            booked = portfolio.book(order.ticket, filled, order.bot_run_id)
+            portfolio = unit.portfolios.record(portfolio.id, booked)
+        return OrderView.of(unit.orders.record(order.id, events))

@@ -1,0 +1,53 @@
+"""Where orders are traded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from traderbot.domain.market.bars import Bar
+from traderbot.domain.orders.ticket import Fill, Ticket
+from traderbot.domain.shared.ids import OrderId
+from traderbot.domain.shared.values import Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingOrder:
+    """An order as the venue needs to know it."""
+
+    order_id: OrderId
+    ticket: Ticket
+    remaining: Quantity
+    placed_at: datetime
+    fills: int = 0  # how many it had already; names the next one
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFill:
+    """A fill, and the order it belongs to."""
+
+    order_id: OrderId
+    fill: Fill
+
+
+class Venue(Protocol):
+    """A venue that trades against bars."""
+
+    @property
+    def name(self) -> str:
+        """The venue's name, part of every fill's identity."""
+        ...
+
+    def submit(self, order: WorkingOrder) -> str:
+        """Take an order in and return the venue's own id for it. Asked twice, it answers twice."""
+        ...
+
+    def cancel(self, order_id: OrderId) -> None:
+        """Take an order out; harmless if it is not there."""
+        ...
+
+    def on_bar(self, bar: Bar) -> Sequence[VenueFill]:
+        """Trade what the bar trades, and return the fills, oldest order first."""
+        ...

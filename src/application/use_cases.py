@@ -1,0 +1,92 @@
+"""Everything the program can change, one field each. Start reading here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from traderbot.application.commands.bots import (
+    DecideOnBar,
+    DecideOnBarHandler,
+    StartBot,
+    StartBotHandler,
+    StopBot,
+    StopBotHandler,
+)
+from traderbot.application.commands.cancel_order import CancelOrder, CancelOrderHandler
+from traderbot.application.commands.place_order import PlaceOrder, PlaceOrderHandler
+from traderbot.application.commands.portfolios import (
+    Deposit,
+    DepositHandler,
+    OpenPortfolio,
+    OpenPortfolioHandler,
+    Withdraw,
+    WithdrawHandler,
+)
+from traderbot.application.commands.record_fill import (
+    RecordAcceptance,
+    RecordAcceptanceHandler,
+    RecordFill,
+    RecordFillHandler,
+)
+from traderbot.application.commands.users import (
+    DeactivateUser,
+    DeactivateUserHandler,
+    RegisterUser,
+    RegisterUserHandler,
+)
+from traderbot.application.ports.clock import Clock, IdSource
+from traderbot.application.ports.commands import Handlers
+from traderbot.domain.risk.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """The handlers, with what they need already inside."""
+
+    register_user: RegisterUserHandler
+    deactivate_user: DeactivateUserHandler
+    open_portfolio: OpenPortfolioHandler
+    deposit: DepositHandler
+    withdraw: WithdrawHandler
+    place_order: PlaceOrderHandler
+    cancel_order: CancelOrderHandler
+    record_acceptance: RecordAcceptanceHandler
+    record_fill: RecordFillHandler
+    start_bot: StartBotHandler
+    decide_on_bar: DecideOnBarHandler
+    stop_bot: StopBotHandler
+
+    @staticmethod
+    def build(limits: Limits, clock: Clock, ids: IdSource) -> UseCases:
+        """Give every handler what it needs."""
+        return UseCases(
+            register_user=RegisterUserHandler(clock=clock, ids=ids),
+            deactivate_user=DeactivateUserHandler(clock=clock),
+            open_portfolio=OpenPortfolioHandler(clock=clock, ids=ids),
+            deposit=DepositHandler(clock=clock),
+            withdraw=WithdrawHandler(clock=clock),
+            place_order=PlaceOrderHandler(limits=limits, clock=clock, ids=ids),
+            cancel_order=CancelOrderHandler(clock=clock),
+            record_acceptance=RecordAcceptanceHandler(),
+            record_fill=RecordFillHandler(),
+            start_bot=StartBotHandler(clock=clock, ids=ids),
+            decide_on_bar=DecideOnBarHandler(limits=limits, ids=ids),
+            stop_bot=StopBotHandler(clock=clock),
+        )
+
+    def handlers(self) -> Handlers:
+        """Return which handler answers which command."""
+        return {
+            RegisterUser: self.register_user,
+            DeactivateUser: self.deactivate_user,
+            OpenPortfolio: self.open_portfolio,
+            Deposit: self.deposit,
+            Withdraw: self.withdraw,
+            PlaceOrder: self.place_order,
+            CancelOrder: self.cancel_order,
+            RecordAcceptance: self.record_acceptance,
+            RecordFill: self.record_fill,
+            StartBot: self.start_bot,
+            DecideOnBar: self.decide_on_bar,
+            StopBot: self.stop_bot,
+        }

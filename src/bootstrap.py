@@ -1,0 +1,244 @@
+"""Builds the adapters, gives them to the use cases, opens the doors. Knows every room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from traderbot.application.application import Application
+from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.commands.place_order import PlaceOrder
+from traderbot.application.commands.portfolios import Deposit, OpenPortfolio
+from traderbot.application.commands.users import RegisterUser
+from traderbot.application.errors import NotFoundError
+from traderbot.application.password_policy import check_password_policy
+from traderbot.application.ports.clock import Clock, IdSource
+from traderbot.application.ports.commands import Command, Origin, R
+from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.token_codec import TokenCodec
+from traderbot.application.use_cases import UseCases
+from traderbot.application.views import OrderView, PortfolioView, UserView
+from traderbot.domain.orders.ticket import OrderKind, Side, Ticket
+from traderbot.domain.risk.limits import Limits
+from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId
+from traderbot.domain.shared.values import Money, Price, Quantity, symbol
+from traderbot.domain.strategies.registry import StrategyRegistry
+from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
+from traderbot.infrastructure.audit.log_audit import LogAudit
+from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
+from traderbot.infrastructure.event_bus import EventBus
+from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.market_data.bar_store import SqlBarStore
+from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
+from traderbot.infrastructure.persistence.health import database_check
+from traderbot.infrastructure.persistence.migrate import upgrade
+from traderbot.infrastructure.persistence.storages import open_storage
+from traderbot.infrastructure.persistence.views import SqlViews
+from traderbot.infrastructure.persistence.writer import Writer
+from traderbot.infrastructure.security.jwt_tokens import JoseTokenCodec, key_id
+from traderbot.infrastructure.security.passwords import PasslibPasswordHasher
+from traderbot.infrastructure.settings import Settings, load_settings
+from traderbot.infrastructure.system import SystemClock, Uuid7Source
+
+StrategyRegistry.register(RsiCrossStrategy.name, RsiCrossStrategy)
+
+
+class Traderbot:
+    """The program as a library: open it, use it, close it.
+
+    `application` holds every port; the methods here are the short way to the commonest wishes.
+    """
+
+    def __init__(self, application: Application, bus: EventBus, close: Callable[[], None]) -> None:
+        """Use `Traderbot.open`."""
+        self.application = application
+        self.bus = bus
+        self.close = close
+
+    @staticmethod
+    def open(
+        source: str | Settings | None = None,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+        costs: Costs | None = None,
+    ) -> Traderbot:
+        """Open a database, bring it to the newest schema, and start the writer.
+
+        `source` is a database URL, the path of a SQLite file, or settings; by default the settings
+        of the environment. `clock` and `ids` make a run repeatable to the last byte.
+
+        Raises:
+            ConfigurationError: the environment holds something that cannot be right.
+            DatabaseUnavailableError: the database cannot be opened.
+        """
+        settings = source if isinstance(source, Settings) else load_settings()
+        url = source if isinstance(source, str) else settings.database_url
+        return _open(
+            url,
+            settings,
+            limits or limits_of(settings),
+            clock or SystemClock(),
+            ids or Uuid7Source(),
+            costs or costs_of(settings),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, command: Command[R], *, by: str = "library", origin: Origin | None = None) -> R:
+        """Run a command and wait until it is durable. `by` names the actor in the log."""
+        return self.application.executor.run(command, origin or _origin(by))
+
+    async def execute(
+        self, command: Command[R], *, by: str = "library", origin: Origin | None = None
+    ) -> R:
+        """Run a command without blocking the event loop."""
+        return await self.application.executor.execute(command, origin or _origin(by))
+
+    def register_user(self, email: str, password: str) -> UserView:
+        """Register a trader. Raises EmailTakenError, WeakPasswordError."""
+        check_password_policy(password)
+        password_hash = self.application.passwords.hash(password)
+        return self.run(RegisterUser(email=email, password_hash=password_hash))
+
+    def open_portfolio(self, owner: UserView, name: str, cash: str | None = None) -> PortfolioView:
+        """Open a portfolio, perhaps with cash such as `100000 USD` in it."""
+        command = OpenPortfolio(
+            owner_id=UserId(owner.user_id), name=name, cash=Money.parse(cash) if cash else None
+        )
+        return self.run(command, by=owner.user_id)
+
+    def deposit(self, portfolio: PortfolioView, amount: str) -> PortfolioView:
+        """Take money such as `100 USD` in."""
+        command = Deposit(
+            owner_id=UserId(portfolio.owner_id),
+            portfolio_id=PortfolioId(portfolio.portfolio_id),
+            amount=Money.parse(amount),
+        )
+        return self.run(command, by=portfolio.owner_id)
+
+    def place_order(
+        self,
+        portfolio: PortfolioView,
+        code: str,
+        side: str,
+        quantity: str,
+        limit_price: str | None = None,
+    ) -> OrderView:
+        """Place an order; a market order when no limit price is given."""
+        ticket = Ticket(
+            portfolio_id=PortfolioId(portfolio.portfolio_id),
+            symbol=symbol(code),
+            side=Side(side),
+            quantity=Quantity(quantity),
+            kind=OrderKind.LIMIT if limit_price else OrderKind.MARKET,
+            limit_price=Price(limit_price) if limit_price else None,
+        )
+        command = PlaceOrder(owner_id=UserId(portfolio.owner_id), ticket=ticket)
+        return self.run(command, by=portfolio.owner_id)
+
+    def cancel_order(self, order: OrderView) -> OrderView:
+        """Give up what is not filled of an order."""
+        command = CancelOrder(owner_id=UserId(order.owner_id), order_id=OrderId(order.order_id))
+        return self.run(command, by=order.owner_id)
+
+    def portfolio(self, portfolio_id: str) -> PortfolioView:
+        """Return a portfolio as it is now. Raises NotFoundError."""
+        view = self.application.views.portfolio(None, PortfolioId(portfolio_id))
+        if view is None:
+            raise NotFoundError("portfolio", portfolio_id)
+        return view
+
+    @property
+    def audit(self) -> Any:  # noqa: ANN401 - documented on the port
+        """The audit: verify, replay, diff, explain, rebuild."""
+        return self.application.audit
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the gate's limits as configured."""
+    return Limits(
+        order_notional_max=Decimal(settings.risk.order_notional_max),
+        order_notional_fraction=Decimal(settings.risk.order_notional_fraction),
+        market_order_cushion=Decimal(settings.risk.market_order_cushion),
+        fee_bps=Decimal(settings.trading.fee_bps),
+    )
+
+
+def costs_of(settings: Settings) -> Costs:
+    """Return what the paper venue charges, as configured."""
+    return Costs(
+        fee_bps=Decimal(settings.trading.fee_bps),
+        slippage_bps=Decimal(settings.trading.slippage_bps),
+    )
+
+
+def _open(  # noqa: PLR0913 - everything a run depends on
+    url: str, settings: Settings, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
+) -> Traderbot:
+    writing, reading = writer_engine(url), reader_engine(url)
+    upgrade(writing)
+    codec, bus = EventCodec(), EventBus()
+    writer = Writer(
+        lambda: open_storage(writing),
+        UseCases.build(limits, clock, ids).handlers(),
+        codec=codec,
+        clock=clock,
+        ids=ids,
+        sink=bus,
+        max_batch=settings.writer.max_batch,
+    )
+    venue = PaperVenue(costs)
+    views = SqlViews(reading)
+    for order in views.working_orders():
+        venue.submit(order)  # the venue's memory is in the log
+    application = Application(
+        executor=writer,
+        views=views,
+        bars=SqlBarStore(writing),
+        audit=LogAudit(reading, writing, codec),
+        venue=venue,
+        clock=clock,
+        ids=ids,
+        passwords=PasslibPasswordHasher(),
+        tokens=lambda: _tokens(settings),
+        health=(database_check(reading),),
+    )
+
+    def close() -> None:
+        writer.close()
+        bus.close()
+        reading.dispose()
+        writing.dispose()
+
+    return Traderbot(application, bus, close)
+
+
+def _tokens(settings: Settings) -> TokenCodec:
+    key = settings.signing_key()
+    kid = key_id(key)
+    return JoseTokenCodec(
+        keys={kid: key},
+        signing_kid=kid,
+        issuer=settings.auth.issuer,
+        audience=settings.auth.audience,
+        lifetime=timedelta(seconds=settings.auth.access_token_seconds),
+    )
+
+
+def _origin(by: str) -> Origin:
+    kind = "operator" if by == "library" else "user"
+    return Origin(actor=Actor(kind, by, "library"))

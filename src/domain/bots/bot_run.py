@@ -1,0 +1,162 @@
+"""The BotRun aggregate: one strategy on one symbol, deciding once on each closed bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from traderbot.domain.bots.errors import BarAlreadyDecidedError, BotStoppedError
+from traderbot.domain.bots.events import BotDecided, BotEvent, BotStarted, BotStopped
+from traderbot.domain.bots.sizing import Sized
+from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
+from traderbot.domain.shared.history import evolve, fold
+from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
+from traderbot.domain.shared.values import Price, Symbol
+
+
+class BotStatus(StrEnum):
+    """Whether the run goes on."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What the strategy saw on one closed bar, and what it said."""
+
+    bar_at: datetime
+    closes_at: datetime
+    close: Price
+    input_digest: str
+    signal: str
+    confidence: str
+    reason: str
+    indicators: Mapping[str, str]
+    rules: Mapping[str, bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotRun:
+    """A bot run as its events have made it."""
+
+    id: BotRunId
+    owner_id: UserId
+    portfolio_id: PortfolioId
+    strategy: str
+    parameters: Mapping[str, str]
+    symbol: Symbol
+    timeframe: Timeframe
+    allocation: Decimal
+    started_at: datetime
+    updated_at: datetime
+    status: BotStatus = BotStatus.RUNNING
+    last_bar_at: datetime | None = None
+    input_digest: str = ""
+    decisions: int = 0
+    order_id: OrderId | None = None  # the newest order it asked for
+    version: int = 1
+
+    @staticmethod
+    def start(started: BotStarted) -> tuple[BotEvent, ...]:
+        """Begin a run. Raises InvalidValueError unless 0 < allocation <= 1."""
+        if not 0 < started.allocation <= 1:
+            msg = f"an allocation is a share above 0 and at most 1, not {started.allocation}"
+            raise InvalidValueError(msg)
+        return (started,)
+
+    def ensure_may_decide(self, bar_at: datetime) -> None:
+        """Refuse to decide when stopped, or a second time on one bar.
+
+        Raises:
+            BotStoppedError: the run is over.
+            BarAlreadyDecidedError: the bar is the last one decided on, or older.
+        """
+        if self.status is BotStatus.STOPPED:
+            msg = f"bot run {self.id} is stopped"
+            raise BotStoppedError(msg)
+        if self.last_bar_at is not None and bar_at <= self.last_bar_at:
+            msg = f"bot run {self.id} has decided on bars up to {self.last_bar_at.isoformat()}"
+            raise BarAlreadyDecidedError(msg)
+
+    def decide(
+        self,
+        seen: Observation,
+        sized: Sized,
+        *,
+        order_id: OrderId | None = None,
+        blocking_code: str | None = None,
+    ) -> tuple[BotEvent, ...]:
+        """Record the decision on one bar: the order it led to, or why to none."""
+        return (
+            BotDecided(
+                bot_run_id=self.id,
+                at=seen.closes_at,
+                bar_at=seen.bar_at,
+                close=seen.close,
+                input_digest=seen.input_digest,
+                signal=seen.signal,
+                confidence=seen.confidence,
+                reason=seen.reason,
+                indicators=seen.indicators,
+                rules=seen.rules,
+                sizing=sized.arithmetic,
+                quantity=sized.quantity,
+                order_id=order_id,
+                blocking_code=blocking_code or sized.blocking_code,
+            ),
+        )
+
+    def stop(self, reason: str, *, at: datetime) -> tuple[BotEvent, ...]:
+        """End the run. Asking twice is harmless."""
+        if self.status is BotStatus.STOPPED:
+            return ()
+        return (BotStopped(bot_run_id=self.id, at=at, reason=reason),)
+
+    @staticmethod
+    def begin(event: BotEvent) -> BotRun:
+        """Return the run its first event made. Raises CorruptHistoryError."""
+        if not isinstance(event, BotStarted):
+            msg = f"bot run {event.bot_run_id} starts with {type(event).__name__}"
+            raise CorruptHistoryError(msg)
+        return BotRun(
+            id=event.bot_run_id,
+            owner_id=event.owner_id,
+            portfolio_id=event.portfolio_id,
+            strategy=event.strategy,
+            parameters=event.parameters,
+            symbol=event.symbol,
+            timeframe=event.timeframe,
+            allocation=event.allocation,
+            started_at=event.at,
+            updated_at=event.at,
+        )
+
+    def apply(self, event: BotEvent) -> BotRun:
+        """Return the run after `event`."""
+        version = self.version + 1
+        match event:
+            case BotDecided():
+                return evolve(
+                    self,
+                    version=version,
+                    updated_at=event.at,
+                    last_bar_at=event.bar_at,
+                    input_digest=event.input_digest,
+                    decisions=self.decisions + 1,
+                    order_id=event.order_id or self.order_id,
+                )
+            case BotStopped():
+                return evolve(self, version=version, updated_at=event.at, status=BotStatus.STOPPED)
+            case BotStarted():
+                msg = f"bot run {self.id} was started twice"
+                raise CorruptHistoryError(msg)
+
+    @staticmethod
+    def from_events(events: Iterable[BotEvent]) -> BotRun:
+        """Fold a whole history. Raises CorruptHistoryError."""
+        return fold(BotRun.begin, events)

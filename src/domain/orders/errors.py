@@ -1,0 +1,25 @@
+"""Why an order's owner may hear no."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from traderbot.domain.shared.errors import DomainError
+from traderbot.domain.shared.ids import OrderId
+
+
+class InvalidTicketError(DomainError):
+    """The wish contradicts itself: a limit order without a price, a quantity of nothing."""
+
+    code: ClassVar[str] = "INVALID_TICKET"
+
+
+class OrderClosedError(DomainError):
+    """The order has reached its end and cannot be canceled."""
+
+    code: ClassVar[str] = "ORDER_CLOSED"
+
+    def __init__(self, order_id: OrderId, status: str) -> None:
+        super().__init__(f"order {order_id} is {status}: there is nothing left to cancel")
+        self.order_id = order_id
+        self.status = status

@@ -1,0 +1,279 @@
+"""The Portfolio aggregate: cash per currency with reservations, and the positions beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderFilled
+from traderbot.domain.orders.ticket import Side, Ticket
+from traderbot.domain.portfolio.errors import InsufficientFundsError, InvalidTransferError
+from traderbot.domain.portfolio.events import (
+    CashDeposited,
+    CashWithdrawn,
+    ExposureReleased,
+    ExposureReserved,
+    FillBooked,
+    PortfolioEvent,
+    PortfolioOpened,
+)
+from traderbot.domain.portfolio.position import Position
+from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
+from traderbot.domain.shared.history import evolve, fold
+from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
+from traderbot.domain.shared.values import Currency, Money, Symbol
+
+NAME_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """One currency: what is free, set aside for working orders, and locked by short positions."""
+
+    free: Money
+    reserved: Money
+    collateral: Money
+
+    @staticmethod
+    def none(of: Currency) -> Cash:
+        """Return an account with nothing in it."""
+        nothing = Money.zero(of)
+        return Cash(nothing, nothing, nothing)
+
+    @property
+    def total(self) -> Money:
+        """All of it: free + reserved + collateral."""
+        return self.free + self.reserved + self.collateral
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portfolio:
+    """A portfolio as its events have made it. Only `apply` makes the next one."""
+
+    id: PortfolioId
+    owner_id: UserId
+    name: str
+    opened_at: datetime
+    updated_at: datetime
+    cash: Mapping[Currency, Cash] = field(default_factory=lambda: MappingProxyType({}))
+    positions: Mapping[Symbol, Position] = field(default_factory=lambda: MappingProxyType({}))
+    version: int = 1
+
+    @staticmethod
+    def open(
+        portfolio_id: PortfolioId, owner_id: UserId, name: str, *, at: datetime
+    ) -> tuple[PortfolioEvent, ...]:
+        """Open an empty portfolio. Raises InvalidValueError for a blank or overlong name."""
+        if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
+            msg = f"a portfolio's name is 1 to {NAME_LENGTH} printable characters"
+            raise InvalidValueError(msg)
+        return (PortfolioOpened(portfolio_id=portfolio_id, at=at, owner_id=owner_id, name=name),)
+
+    def deposit(self, amount: Money, *, at: datetime) -> tuple[PortfolioEvent, ...]:
+        """Take money in. Raises InvalidTransferError for nothing or less."""
+        if amount.amount <= 0:
+            msg = f"a deposit is above zero, not {amount}"
+            raise InvalidTransferError(msg)
+        return (CashDeposited(portfolio_id=self.id, at=at, amount=amount),)
+
+    def withdraw(self, amount: Money, *, at: datetime) -> tuple[PortfolioEvent, ...]:
+        """Pay money out.
+
+        Raises:
+            InvalidTransferError: nothing or less.
+            InsufficientFundsError: more than is free.
+        """
+        if amount.amount <= 0:
+            msg = f"a withdrawal is above zero, not {amount}"
+            raise InvalidTransferError(msg)
+        free = self.cash_in(amount.currency).free
+        if amount > free:
+            msg = f"{amount} asked, {free} free"
+            raise InsufficientFundsError(msg)
+        return (CashWithdrawn(portfolio_id=self.id, at=at, amount=amount),)
+
+    def reserve(self, ticket: Ticket, approved: OrderApproved) -> tuple[PortfolioEvent, ...]:
+        """Set aside what an approved order may cost."""
+        return (
+            ExposureReserved(
+                portfolio_id=self.id,
+                at=approved.at,
+                order_id=approved.order_id,
+                symbol=ticket.symbol,
+                cash=approved.reserved,
+                closing=approved.closing,
+            ),
+        )
+
+    def release(self, ticket: Ticket, canceled: OrderCanceled) -> tuple[PortfolioEvent, ...]:
+        """Free what a canceled order had set aside."""
+        return (
+            ExposureReleased(
+                portfolio_id=self.id,
+                at=canceled.at,
+                order_id=canceled.order_id,
+                symbol=ticket.symbol,
+                cash=canceled.released,
+                closing=canceled.closing_released,
+            ),
+        )
+
+    def book(
+        self, ticket: Ticket, filled: OrderFilled, bot_run_id: BotRunId | None = None
+    ) -> tuple[PortfolioEvent, ...]:
+        """Book what the venue traded. A fact: it is never refused, even if cash goes below zero."""
+        fill = filled.fill
+        change = self.position_in(ticket.symbol).change_by(ticket.side, fill)
+        return (
+            FillBooked(
+                portfolio_id=self.id,
+                at=filled.at,
+                order_id=filled.order_id,
+                fill_id=fill.id,
+                symbol=ticket.symbol,
+                side=ticket.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                notional=change.notional,
+                fee=fill.fee,
+                closed=change.closed,
+                cost_change=change.cost_change,
+                realised=change.realised,
+                collateral_change=change.collateral_change,
+                reservation_used=filled.reservation_used,
+                closing_used=filled.closing_used,
+                bot_run_id=bot_run_id,
+            ),
+        )
+
+    def cash_in(self, currency: Currency) -> Cash:
+        """Return the account in that currency, empty if there is none."""
+        return self.cash.get(currency) or Cash.none(currency)
+
+    def position_in(self, symbol: Symbol) -> Position:
+        """Return the position in that symbol, flat if there is none."""
+        return self.positions.get(symbol) or Position.flat(symbol)
+
+    def equity_at_cost(self, currency: Currency) -> Money:
+        """Return cash and positions in that currency, each position at what it cost."""
+        equity = self.cash_in(currency).total
+        for position in self.positions.values():
+            if position.cost.currency == currency:
+                equity += position.cost
+        return equity
+
+    @staticmethod
+    def begin(event: PortfolioEvent) -> Portfolio:
+        """Return the portfolio its first event opened.
+
+        Raises:
+            CorruptHistoryError: the history does not start with an opening.
+        """
+        if not isinstance(event, PortfolioOpened):
+            msg = f"portfolio {event.portfolio_id} starts with {type(event).__name__}"
+            raise CorruptHistoryError(msg)
+        return Portfolio(
+            id=event.portfolio_id,
+            owner_id=event.owner_id,
+            name=event.name,
+            opened_at=event.at,
+            updated_at=event.at,
+        )
+
+    def apply(self, event: PortfolioEvent) -> Portfolio:
+        """Return the portfolio after `event`."""
+        match event:
+            case ExposureReserved(cash=cash):
+                return self._after(
+                    event,
+                    self._moved(cash.currency, free=-cash, reserved=cash),
+                    self._claimed(event.symbol, event),
+                )
+            case ExposureReleased(cash=cash):
+                return self._after(
+                    event,
+                    self._moved(cash.currency, free=cash, reserved=-cash),
+                    self._claimed(event.symbol, event),
+                )
+            case FillBooked():
+                return self._after(event, self._settled(event), self._booked(event))
+            case CashDeposited(amount=amount):
+                return self._after(event, self._moved(amount.currency, free=amount))
+            case CashWithdrawn(amount=amount):
+                return self._after(event, self._moved(amount.currency, free=-amount))
+            case PortfolioOpened():
+                msg = f"portfolio {self.id} was opened twice"
+                raise CorruptHistoryError(msg)
+
+    def _after(
+        self,
+        event: PortfolioEvent,
+        cash: Mapping[Currency, Cash],
+        positions: Mapping[Symbol, Position] | None = None,
+    ) -> Portfolio:
+        return evolve(
+            self,
+            version=self.version + 1,
+            updated_at=event.at,
+            cash=MappingProxyType(cash),
+            positions=self.positions if positions is None else MappingProxyType(positions),
+        )
+
+    def _moved(
+        self,
+        currency: Currency,
+        *,
+        free: Money | None = None,
+        reserved: Money | None = None,
+        collateral: Money | None = None,
+    ) -> dict[Currency, Cash]:
+        old = self.cash_in(currency)
+        new = Cash(
+            old.free + free if free else old.free,
+            old.reserved + reserved if reserved else old.reserved,
+            old.collateral + collateral if collateral else old.collateral,
+        )
+        return {**self.cash, currency: new}
+
+    def _settled(self, event: FillBooked) -> Mapping[Currency, Cash]:
+        """Cash after a fill; `postings` in ledger.py writes the same amounts as double entry."""
+        cash = self._moved(
+            event.notional.currency,
+            free=free_change(event),
+            reserved=-event.reservation_used,
+            collateral=event.collateral_change,
+        )
+        if event.fee.currency == event.notional.currency:
+            return cash
+        paid = cash.get(event.fee.currency) or Cash.none(event.fee.currency)
+        cash[event.fee.currency] = replace(paid, free=paid.free - event.fee)
+        return cash
+
+    def _booked(self, event: FillBooked) -> dict[Symbol, Position]:
+        return {**self.positions, event.symbol: self.position_in(event.symbol).apply(event)}
+
+    def _claimed(
+        self, symbol: Symbol, event: ExposureReserved | ExposureReleased
+    ) -> Mapping[Symbol, Position]:
+        if not event.closing:
+            return self.positions
+        held = self.position_in(symbol)
+        if isinstance(event, ExposureReserved):
+            claimed = held.claimed + event.closing
+        else:
+            claimed = held.claimed - event.closing
+        return {**self.positions, symbol: evolve(held, claimed=claimed)}
+
+    @staticmethod
+    def from_events(events: Iterable[PortfolioEvent]) -> Portfolio:
+        """Fold a whole history. Raises CorruptHistoryError."""
+        return fold(Portfolio.begin, events)
+
+
+def free_change(event: FillBooked) -> Money:
+    """Return what a fill does to free cash in the currency it was traded in."""
+    flow = -event.notional if event.side is Side.BUY else event.notional
+    change = flow + event.reservation_used - event.collateral_change
+    return change - event.fee if event.fee.currency == flow.currency else change

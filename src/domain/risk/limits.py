@@ -1,0 +1,22 @@
+"""The limits in force, as they were read when a decision was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the gate measures orders with.
+
+    `order_notional_max` is in the symbol's quote currency; `order_notional_fraction` is of the
+    portfolio's equity at cost; `market_order_cushion` is how much worse than the reference a market
+    order is assumed to fill; `fee_bps` is the highest fee the venue charges, in hundredths of a
+    percent.
+    """
+
+    order_notional_max: Decimal = Decimal(10_000)
+    order_notional_fraction: Decimal = Decimal("0.1")
+    market_order_cushion: Decimal = Decimal("0.05")
+    fee_bps: Decimal = Decimal(10)

@@ -1,0 +1,237 @@
+"""What things are worth and what they are called: Money, Currency, Price, Quantity, Symbol.
+
+All are immutable and exact, compare by value, and refuse floats.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+
+from traderbot.domain.shared.decimals import (
+    ZERO,
+    add,
+    exact,
+    multiply,
+    negate,
+    plain,
+    subtract,
+)
+from traderbot.domain.shared.errors import CurrencyMismatchError, InvalidValueError
+
+_CURRENCY = re.compile(r"[A-Z0-9]{2,10}", re.ASCII)
+_SYMBOL = re.compile(r"[A-Z0-9]{1,10}(?:[.-][A-Z0-9]{1,4})?(?:/[A-Z0-9]{2,10})?", re.ASCII)
+_set = object.__setattr__  # the one way into a frozen instance
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Currency:
+    """What an amount is counted in: USD, BTC, USDT."""
+
+    code: str
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError unless the code is 2 to 10 capital letters or digits."""
+        if not isinstance(self.code, str) or _CURRENCY.fullmatch(self.code) is None:
+            msg = f"not a currency: {self.code!r:.60} (2 to 10 capital letters or digits)"
+            raise InvalidValueError(msg)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@lru_cache(maxsize=4096)
+def currency(code: str) -> Currency:
+    """Return the currency of that code, the same object each time it is asked for."""
+    return Currency(code)
+
+
+USD = currency("USD")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """What is traded: a share such as `AAPL` or `BRK.B`, or a pair such as `BTC/USDT`."""
+
+    code: str
+    # What a price of it is counted in. Shares settle in US dollars.
+    quote: Currency = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError unless the code looks like a share or a pair."""
+        if not isinstance(self.code, str) or _SYMBOL.fullmatch(self.code) is None:
+            msg = f"not a symbol: {self.code!r:.60} (a share like AAPL or a pair like BTC/USDT)"
+            raise InvalidValueError(msg)
+        _set(self, "quote", currency(self.code.partition("/")[2]) if self.is_pair else USD)
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether one currency is traded for another."""
+        return "/" in self.code
+
+
+@lru_cache(maxsize=4096)
+def symbol(code: str) -> Symbol:
+    """Return the symbol of that code, the same object each time it is asked for."""
+    return Symbol(code)
+
+
+@dataclass(frozen=True, slots=True, order=True, init=False)
+class Quantity:
+    """How many units of an instrument; never negative."""
+
+    value: Decimal
+
+    def __init__(self, value: Decimal | int | str) -> None:
+        """Raise InvalidValueError for floats, negative or inexact values."""
+        amount = exact(value)
+        if amount < 0:
+            msg = f"a quantity is never negative: {plain(amount)}"
+            raise InvalidValueError(msg)
+        _set(self, "value", amount)
+
+    def __str__(self) -> str:
+        return plain(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __add__(self, other: Quantity) -> Quantity:
+        return _quantity(add(self.value, other.value))
+
+    def __sub__(self, other: Quantity) -> Quantity:
+        """Raise InvalidValueError if less than nothing would remain."""
+        rest = subtract(self.value, other.value)
+        if rest < 0:
+            msg = f"a quantity is never negative: {self} - {other}"
+            raise InvalidValueError(msg)
+        return _quantity(rest)
+
+
+@dataclass(frozen=True, slots=True, order=True, init=False)
+class Price:
+    """What one unit costs, in the symbol's quote currency; always above zero."""
+
+    value: Decimal
+
+    def __init__(self, value: Decimal | int | str) -> None:
+        """Raise InvalidValueError for floats, inexact values, zero and below."""
+        amount = exact(value)
+        if amount <= 0:
+            msg = f"a price is above zero: {plain(amount)}"
+            raise InvalidValueError(msg)
+        _set(self, "value", amount)
+
+    def __str__(self) -> str:
+        return plain(self.value)
+
+    def notional(self, quantity: Quantity, of: Symbol) -> Money:
+        """Return what `quantity` units cost, rounded half to even at the 18th place."""
+        return _money(multiply(self.value, quantity.value), of.quote)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Money:
+    """An exact amount of one currency; may be negative. Adding two currencies raises."""
+
+    amount: Decimal
+    currency: Currency
+
+    def __init__(self, amount: Decimal | int | str, currency_: Currency | str) -> None:
+        """Raise InvalidValueError for floats and inexact values."""
+        _set(self, "amount", exact(amount))
+        _set(self, "currency", currency(currency_) if isinstance(currency_, str) else currency_)
+
+    @staticmethod
+    def parse(text: str) -> Money:
+        """Return the money a person wrote as `100.50 USD`. Raises InvalidValueError."""
+        amount, blank, code = text.partition(" ")
+        if not blank:
+            msg = f"not an amount of money: {text!r:.60} (write 100.50 USD)"
+            raise InvalidValueError(msg)
+        return Money(amount, code)
+
+    @staticmethod
+    def zero(of: Currency) -> Money:
+        """Return nothing, of that currency."""
+        return _money(ZERO, of)
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount)} {self.currency.code}"
+
+    def __bool__(self) -> bool:
+        return bool(self.amount)
+
+    def __neg__(self) -> Money:
+        return _money(negate(self.amount), self.currency)
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return _money(add(self.amount, other.amount), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return _money(subtract(self.amount, other.amount), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount < other.amount
+
+    def __le__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount <= other.amount
+
+    def __gt__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount > other.amount
+
+    def __ge__(self, other: Money) -> bool:
+        self._same(other)
+        return self.amount >= other.amount
+
+    def times(self, factor: Decimal) -> Money:
+        """Return the amount times a bare number, rounded half to even at the 18th place."""
+        return _money(multiply(self.amount, factor), self.currency)
+
+    def _same(self, other: Money) -> None:
+        if self.currency != other.currency:
+            msg = f"{self} and {other} are different currencies"
+            raise CurrencyMismatchError(msg)
+
+
+def trusted_quantity(value: Decimal) -> Quantity:
+    """Return a quantity from a value already checked once: read back from the log, or computed."""
+    return _quantity(value)
+
+
+def trusted_price(value: Decimal) -> Price:
+    """Return a price from a value already checked once: read back from the log, or computed."""
+    made = _new(Price)
+    _set(made, "value", value)
+    return made
+
+
+def trusted_money(amount: Decimal, of: Currency) -> Money:
+    """Return money from a value already checked once: read back from the log, or computed."""
+    return _money(amount, of)
+
+
+_new = object.__new__
+
+
+def _quantity(value: Decimal) -> Quantity:
+    made = _new(Quantity)
+    _set(made, "value", value)
+    return made
+
+
+def _money(amount: Decimal, of: Currency) -> Money:
+    made = _new(Money)
+    _set(made, "amount", amount)
+    _set(made, "currency", of)
+    return made

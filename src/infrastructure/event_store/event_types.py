@@ -1,0 +1,47 @@
+"""Stored names of events. A name and its fields are a promise to every log ever written.
+
+A new meaning is a new name, or a new schema number with an upcaster in `upcasters.py`.
+"""
+
+from __future__ import annotations
+
+from traderbot.application.ports.recorded import DomainEvent
+from traderbot.domain.bots.events import BotDecided, BotStarted, BotStopped
+from traderbot.domain.orders.events import (
+    OrderAccepted,
+    OrderApproved,
+    OrderCanceled,
+    OrderFilled,
+    OrderPlaced,
+    OrderRefused,
+)
+from traderbot.domain.portfolio.events import (
+    CashDeposited,
+    CashWithdrawn,
+    ExposureReleased,
+    ExposureReserved,
+    FillBooked,
+    PortfolioOpened,
+)
+from traderbot.domain.users.events import UserDeactivated, UserRegistered
+
+# name: (class, newest schema)
+EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
+    "user.registered": (UserRegistered, 1),
+    "user.deactivated": (UserDeactivated, 1),
+    "portfolio.opened": (PortfolioOpened, 1),
+    "portfolio.cash_deposited": (CashDeposited, 1),
+    "portfolio.cash_withdrawn": (CashWithdrawn, 1),
+    "portfolio.exposure_reserved": (ExposureReserved, 1),
+    "portfolio.exposure_released": (ExposureReleased, 1),
+    "portfolio.fill_booked": (FillBooked, 1),
+    "order.placed": (OrderPlaced, 1),
+    "order.approved": (OrderApproved, 1),
+    "order.refused": (OrderRefused, 1),
+    "order.accepted": (OrderAccepted, 1),
+    "order.filled": (OrderFilled, 1),
+    "order.canceled": (OrderCanceled, 1),
+    "bot.started": (BotStarted, 1),
+    "bot.decided": (BotDecided, 1),
+    "bot.stopped": (BotStopped, 1),
+}

@@ -1,0 +1,150 @@
+"""Domain values as JSON and back, compiled once per event class.
+
+A *wire type* is what msgspec decodes natively (text, Decimal, datetime, nested structs); the
+functions beside it turn domain values into plain JSON values and wire values into domain values.
+Typed decoding in C is what makes rebuilding state from the log fast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from traderbot.domain.shared.decimals import plain
+from traderbot.domain.shared.values import (
+    Currency,
+    Money,
+    Price,
+    Quantity,
+    Symbol,
+    currency,
+    symbol,
+    trusted_money,
+    trusted_price,
+    trusted_quantity,
+)
+from traderbot.infrastructure.persistence.types import instant_text
+
+Convert = Callable[[Any], Any]
+
+
+class Wire(NamedTuple):
+    """How values of one type travel. None instead of a function: as they are."""
+
+    type: Any
+    encode: Convert | None
+    decode: Convert | None
+
+
+class MoneyWire(msgspec.Struct, frozen=True):
+    """Money as JSON."""
+
+    amount: Decimal
+    currency: str
+
+
+def _money_out(money: Money) -> dict[str, str]:
+    return {"amount": plain(money.amount), "currency": money.currency.code}
+
+
+def _money_in(wire: MoneyWire) -> Money:
+    return trusted_money(wire.amount, currency(wire.currency))
+
+
+_VALUES: dict[Any, Wire] = {
+    str: Wire(str, None, None),
+    bool: Wire(bool, None, None),
+    int: Wire(int, None, None),
+    Decimal: Wire(Decimal, plain, None),
+    datetime: Wire(datetime, instant_text, None),
+    Quantity: Wire(Decimal, lambda it: plain(it.value), trusted_quantity),
+    Price: Wire(Decimal, lambda it: plain(it.value), trusted_price),
+    Money: Wire(MoneyWire, _money_out, _money_in),
+    Currency: Wire(str, lambda it: it.code, currency),
+    Symbol: Wire(str, lambda it: it.code, symbol),
+}
+
+
+def wire_of(kind: Any) -> Wire:  # noqa: ANN401 - any annotation
+    """Return how values of the annotated type travel.
+
+    Raises:
+        TypeError: no rule covers it; an event with such a field could not be stored.
+    """
+    kind = getattr(kind, "__supertype__", kind)  # a NewType is what it is made of
+    if kind in _VALUES:
+        return _VALUES[kind]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and arguments[1] is type(None):  # noqa: PLR2004
+        return _optional(wire_of(arguments[0]))
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
+        return _sequence(wire_of(arguments[0]))
+    if origin is Mapping:
+        # Text keys; the values are of a kind JSON has (text, bool, int).
+        return Wire(dict[str, arguments[1]], dict, None)  # type: ignore[valid-type]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return Wire(kind, lambda it: it.value, None)
+    if dataclasses.is_dataclass(kind):
+        return wire_of_dataclass(kind)
+    msg = f"an event cannot hold {kind!r}"
+    raise TypeError(msg)
+
+
+def wire_of_dataclass(kind: Any, *, without: tuple[str, ...] = ()) -> Wire:  # noqa: ANN401 - any dataclass
+    """Return how instances of a dataclass travel: as an object, field by field, keys sorted.
+
+    `decode` takes the fields left out as keyword arguments.
+    """
+    hints = get_type_hints(kind)
+    names = sorted(field.name for field in dataclasses.fields(kind) if field.name not in without)
+    wires = {name: wire_of(hints[name]) for name in names}
+    struct = msgspec.defstruct(
+        f"{kind.__name__}Wire",
+        [(name, wire.type) for name, wire in wires.items()],
+        forbid_unknown_fields=True,
+    )
+    return Wire(struct, _compile_encode(wires), _compile_decode(kind, wires))
+
+
+def _compile_encode(wires: Mapping[str, Wire]) -> Convert:
+    # One generated expression instead of a loop over the fields: half the time per event.
+    convert = {f"_{name}": wire.encode for name, wire in wires.items() if wire.encode}
+    items = ", ".join(
+        f'"{name}": _{name}(it.{name})' if wire.encode else f'"{name}": it.{name}'
+        for name, wire in wires.items()
+    )
+    return eval(f"lambda it: {{{items}}}", convert)  # type: ignore[no-any-return]  # noqa: S307 - our own field names
+
+
+def _compile_decode(kind: Any, wires: Mapping[str, Wire]) -> Convert:  # noqa: ANN401 - any dataclass
+    convert = {f"_{name}": wire.decode for name, wire in wires.items() if wire.decode}
+    items = ", ".join(
+        f"{name}=_{name}(it.{name})" if wire.decode else f"{name}=it.{name}"
+        for name, wire in wires.items()
+    )
+    return eval(f"lambda it, **left_out: _kind({items}, **left_out)", {**convert, "_kind": kind})  # type: ignore[no-any-return]  # noqa: S307 - our own field names
+
+
+def _optional(inner: Wire) -> Wire:
+    encode, decode = inner.encode, inner.decode
+    return Wire(
+        inner.type | None,
+        (lambda it: None if it is None else encode(it)) if encode else None,
+        (lambda it: None if it is None else decode(it)) if decode else None,
+    )
+
+
+def _sequence(inner: Wire) -> Wire:
+    encode, decode = inner.encode, inner.decode
+    return Wire(
+        tuple[inner.type, ...],  # type: ignore[name-defined]
+        (lambda items: [encode(it) for it in items]) if encode else None,
+        (lambda items: tuple([decode(it) for it in items])) if decode else None,
+    )

@@ -1,0 +1,20 @@
+"""Alembic's entry: runs the migrations on the connection that `migrate.py` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from traderbot.infrastructure.market_data import bar_table
+from traderbot.infrastructure.persistence import tables
+
+assert bar_table  # noqa: S101 - imported so that its table is known to `alembic check`
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables.Base.metadata,
+    render_as_batch=True,
+    compare_type=False,  # the types of columns are decorators that differ by database on purpose
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,186 @@
+"""The writer's storage on SQLite: WAL, synchronous FULL, BEGIN IMMEDIATE."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from traderbot.application.errors import EmailTakenError
+from traderbot.application.ports.unit_of_work import Profile
+from traderbot.domain.shared.ids import UserId
+from traderbot.domain.shared.values import Price, Symbol
+from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
+from traderbot.infrastructure.persistence.statements import sqlite_insert, sqlite_upsert
+from traderbot.infrastructure.persistence.storage import (
+    Answer,
+    Changes,
+    StaleStreamError,
+    StoredStream,
+)
+from traderbot.infrastructure.persistence.tables import AnswerRow, EventRow, ProfileRow, StreamRow
+from traderbot.infrastructure.persistence.types import instant, instant_text
+
+_UPSERT = {table: sqlite_upsert(table) for table in STATE_TABLES}
+_INSERT = {table: sqlite_insert(table) for table in STATE_TABLES}
+_INSERT_EVENT = sqlite_insert(EventRow.__table__)  # type: ignore[arg-type]
+_INSERT_STREAM = sqlite_insert(StreamRow.__table__)  # type: ignore[arg-type]
+_INSERT_ANSWER = sqlite_insert(AnswerRow.__table__)  # type: ignore[arg-type]
+_INSERT_PROFILE = sqlite_insert(ProfileRow.__table__)  # type: ignore[arg-type]
+_MOVE_STREAM = "UPDATE streams SET version = ?, head_hash = ? WHERE stream_id = ? AND version = ?"
+_STREAM_AFTER = (
+    "SELECT body, leaf_hash FROM events WHERE stream_id = ? AND version > ? ORDER BY version"
+)
+_VERSION = "SELECT version FROM streams WHERE stream_id = ?"
+_ANSWERS = (
+    "SELECT a.scope, a.key, fingerprint, command_id, response, created_at FROM idempotency a "
+    "JOIN (VALUES {pairs}) k ON a.scope = k.column1 AND a.key = k.column2"
+)
+_PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = ?"
+_LATEST = "SELECT close FROM bars WHERE symbol = ? ORDER BY at DESC LIMIT 1"
+
+
+class SqliteStorage:
+    """`Storage` on one SQLite connection, used by the writer thread alone."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take a connection from an engine made by `database.py`."""
+        self._connection = engine.connect()
+        self._data_version: int | None = None
+        self.next_position: int | None = None
+
+    def begin(self) -> SqliteTransaction:
+        """Open a transaction; nobody else can write until it ends."""
+        self._transaction = self._connection.begin()
+        return SqliteTransaction(self, self._connection)
+
+    def seen_elsewhere(self) -> bool:
+        """Ask SQLite whether another connection has committed since the last time."""
+        version = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        changed: bool = version != self._data_version
+        self._data_version = version
+        if changed:
+            self.next_position = None
+        return changed
+
+    def commit(self) -> None:
+        """Make the open transaction durable."""
+        self._transaction.commit()
+
+    def rollback(self) -> None:
+        """Forget the open transaction."""
+        self.next_position = None
+        self._transaction.rollback()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+
+class SqliteTransaction:
+    """`Transaction` on SQLite."""
+
+    def __init__(self, storage: SqliteStorage, connection: Connection) -> None:
+        """Work on an open transaction."""
+        self._storage = storage
+        self._execute = connection.exec_driver_sql
+
+    def stream_after(self, stream_id: str, version: int) -> StoredStream:
+        """Return what follows in a stream."""
+        rows = self._execute(_STREAM_AFTER, (stream_id, version)).all()
+        return StoredStream([row[0] for row in rows], rows[-1][1] if rows else None)
+
+    def answers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
+        """Return known answers."""
+        sql = _ANSWERS.format(pairs=", ".join(["(?, ?)"] * len(keys)))
+        rows = self._execute(sql, tuple(text for key in keys for text in key))
+        return {(row[0], row[1]): Answer(*row) for row in rows}
+
+    def profile_by_email(self, email: str) -> Profile | None:
+        """Return the profile with that address."""
+        row = self._execute(_PROFILE, (email,)).first()
+        if row is None:
+            return None
+        return Profile(
+            user_id=UserId(row[0]),
+            email=row[1],
+            password_hash=row[2],
+            created_at=instant(row[3]),
+        )
+
+    def latest_close(self, symbol: Symbol) -> Price | None:
+        """Return the close of the newest bar."""
+        close = self._execute(_LATEST, (symbol.code,)).scalar()
+        return None if close is None else Price(close)
+
+    def write(self, changes: Changes) -> None:
+        """Write all of it. Raises StaleStreamError."""
+        execute = self._execute
+        try:
+            if changes.answers:
+                execute(_INSERT_ANSWER, [tuple(answer) for answer in changes.answers])
+            self._move_streams(changes)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.IntegrityError):
+                msg = "a stream or an idempotency key was taken meanwhile"
+                raise StaleStreamError(msg) from error
+            raise
+        self._write_events(changes)
+        for table, rows in changes.upserts.items():
+            if rows:
+                execute(_UPSERT[table], rows)
+        for table, rows in changes.inserts.items():
+            if rows:
+                execute(_INSERT[table], rows)
+        if changes.profiles:
+            self._write_profiles(changes.profiles)
+
+    def commit(self) -> None:
+        """Make it durable: WAL and synchronous FULL sync the file before this returns."""
+        self._storage.commit()
+
+    def rollback(self) -> None:
+        """Forget it."""
+        self._storage.rollback()
+
+    def _move_streams(self, changes: Changes) -> None:
+        new: list[tuple[Any, ...]] = []
+        moved: list[tuple[Any, ...]] = []
+        for it in changes.streams:
+            if it.expected:
+                moved.append((it.version, it.head_hash, it.stream_id, it.expected))
+            else:
+                new.append((it.stream_id, it.category, it.version, it.head_hash, it.created_at))
+        if new:
+            self._execute(_INSERT_STREAM, new)
+        if moved and self._execute(_MOVE_STREAM, moved).rowcount != len(moved):
+            msg = "a stream moved on meanwhile"
+            raise StaleStreamError(msg)
+        # `unchanged` needs no look: since BEGIN IMMEDIATE nobody else has written.
+
+    def _write_events(self, changes: Changes) -> None:
+        if not changes.events:
+            return
+        position = self._storage.next_position
+        if position is None:
+            newest = self._execute("SELECT max(position) FROM events").scalar()
+            position = (newest or 0) + 1
+        # The index in the log is given here, dense by construction: writers are serial anyway.
+        rows = [(position + n, *row) for n, row in enumerate(changes.events)]
+        self._execute(_INSERT_EVENT, rows)
+        self._storage.next_position = position + len(rows)
+
+    def _write_profiles(self, profiles: list[Profile]) -> None:
+        rows = [
+            (it.user_id, it.email, it.password_hash, instant_text(it.created_at)) for it in profiles
+        ]
+        try:
+            self._execute(_INSERT_PROFILE, rows)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.IntegrityError):
+                msg = "this e-mail address belongs to another user"
+                raise EmailTakenError(msg) from error
+            raise

@@ -1,0 +1,265 @@
+"""Every table of the platform, defined once; migrations and statements are made from these.
+
+`events` is the truth. The tables after it are state rows: what the events add up to, kept in the
+same transaction, for reading. `audit diff` proves that they agree, `audit rebuild` makes them again.
+Amounts are `ExactDecimal`, instants `UtcInstant`; ids are UUID text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from traderbot.infrastructure.persistence.metadata import metadata as shared_metadata
+from traderbot.infrastructure.persistence.types import ExactDecimal, UtcInstant
+
+# In SQLite, keep such a table in the tree of its key instead of in a second one beside it.
+_ONE_TREE = {"sqlite_with_rowid": False}
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER by that name
+
+
+class Base(DeclarativeBase):
+    """The root of the table definitions."""
+
+    metadata = shared_metadata
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
+        Decimal: ExactDecimal,
+        datetime: UtcInstant,
+        str: Text,
+        bytes: LargeBinary,
+        int: _BIG,
+    }
+
+
+class StreamRow(Base):
+    """One aggregate's history: how long it is and the hash of its last event."""
+
+    __tablename__ = "streams"
+    __table_args__ = _ONE_TREE
+
+    stream_id: Mapped[str] = mapped_column(primary_key=True)
+    category: Mapped[str]
+    version: Mapped[int]
+    head_hash: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class EventRow(Base):
+    """One event. `body` is the truth, byte for byte; the other columns are copies to search by."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("stream_id", "version"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(unique=True)
+    stream_id: Mapped[str]
+    version: Mapped[int]
+    type: Mapped[str]
+    schema: Mapped[int]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    command_id: Mapped[str] = mapped_column(index=True)
+    correlation_id: Mapped[str]
+    causation_id: Mapped[str]
+    actor_type: Mapped[str]
+    actor_id: Mapped[str]
+    body: Mapped[bytes]
+    leaf_hash: Mapped[bytes]
+
+
+class AnswerRow(Base):
+    """What a command with an idempotency key answered, so that asking again answers the same."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = _ONE_TREE
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    command_id: Mapped[str]
+    response: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class UserRow(Base):
+    """State of a user stream."""
+
+    __tablename__ = "users"
+
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    active: Mapped[bool] = mapped_column(index=True)
+    registered_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    stream_version: Mapped[int]
+
+
+class ProfileRow(Base):
+    """What is known of a person. Not in the log, so that it can be erased."""
+
+    __tablename__ = "profiles"
+
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PortfolioRow(Base):
+    """State of a portfolio stream."""
+
+    __tablename__ = "portfolios"
+    __table_args__ = (Index(None, "owner_id", "portfolio_id"),)
+
+    portfolio_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    name: Mapped[str]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    stream_version: Mapped[int]
+
+
+class BalanceRow(Base):
+    """One currency of a portfolio."""
+
+    __tablename__ = "balances"
+    __table_args__ = _ONE_TREE
+
+    portfolio_id: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    free: Mapped[Decimal]
+    reserved: Mapped[Decimal]
+    collateral: Mapped[Decimal]
+    stream_version: Mapped[int]
+
+
+class PositionRow(Base):
+    """What a portfolio holds of one symbol; `quantity` is below zero when short."""
+
+    __tablename__ = "positions"
+    __table_args__ = _ONE_TREE
+
+    portfolio_id: Mapped[str] = mapped_column(primary_key=True)
+    symbol: Mapped[str] = mapped_column(primary_key=True)
+    quantity: Mapped[Decimal]
+    cost: Mapped[Decimal]
+    realised: Mapped[Decimal]
+    fees: Mapped[Decimal]
+    collateral: Mapped[Decimal]
+    claimed: Mapped[Decimal]
+    currency: Mapped[str]
+    is_open: Mapped[bool]
+    opened_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    stream_version: Mapped[int]
+
+
+class OrderRow(Base):
+    """State of an order stream."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        Index(None, "owner_id", "order_id"),
+        Index(
+            "ix_orders_open_symbol",
+            "symbol",
+            sqlite_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
+            postgresql_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
+        ),
+    )
+
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    portfolio_id: Mapped[str]
+    bot_run_id: Mapped[str | None]
+    symbol: Mapped[str]
+    side: Mapped[str]
+    kind: Mapped[str]
+    time_in_force: Mapped[str]
+    quantity: Mapped[Decimal]
+    limit_price: Mapped[Decimal | None]
+    status: Mapped[str]
+    filled: Mapped[Decimal]
+    paid: Mapped[Decimal]
+    fees: Mapped[Decimal]
+    reserved: Mapped[Decimal]
+    closing: Mapped[Decimal]
+    currency: Mapped[str]
+    reasons: Mapped[str]
+    venue_order_id: Mapped[str | None]
+    placed_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    stream_version: Mapped[int]
+
+
+class TradeRow(Base):
+    """One booked fill."""
+
+    __tablename__ = "trades"
+    __table_args__ = (Index(None, "portfolio_id", "at"), _ONE_TREE)
+
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    fill_id: Mapped[str] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[str]
+    bot_run_id: Mapped[str | None]
+    symbol: Mapped[str]
+    side: Mapped[str]
+    quantity: Mapped[Decimal]
+    price: Mapped[Decimal]
+    notional: Mapped[Decimal]
+    fee: Mapped[Decimal]
+    fee_currency: Mapped[str]
+    realised: Mapped[Decimal]
+    currency: Mapped[str]
+    at: Mapped[datetime]
+    stream_version: Mapped[int]
+
+
+class LedgerRow(Base):
+    """One posting of the double-entry ledger; the lines of one event sum to zero."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = _ONE_TREE
+
+    portfolio_id: Mapped[str] = mapped_column(primary_key=True)
+    stream_version: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str]
+    amount: Mapped[Decimal]
+    currency: Mapped[str]
+    at: Mapped[datetime]
+
+
+class BotRunRow(Base):
+    """State of a bot-run stream."""
+
+    __tablename__ = "bot_runs"
+    __table_args__ = (Index(None, "owner_id", "bot_run_id"),)
+
+    bot_run_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    portfolio_id: Mapped[str]
+    strategy: Mapped[str]
+    parameters: Mapped[str]
+    symbol: Mapped[str]
+    timeframe: Mapped[str]
+    allocation: Mapped[Decimal]
+    status: Mapped[str]
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    last_bar_at: Mapped[datetime | None]
+    input_digest: Mapped[str]
+    decisions: Mapped[int]
+    order_id: Mapped[str | None]
+    stream_version: Mapped[int]
+
+
+class LogQueueRow(Base):
+    """An event that waits for its place in the sealed log (PostgreSQL only)."""
+
+    __tablename__ = "log_queue"
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

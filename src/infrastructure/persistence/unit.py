@@ -1,0 +1,308 @@
+"""The unit of work on the writer's side: commands are staged in memory, then written as one.
+
+A command's changes are staged apart and merged into the batch only when its handler has succeeded,
+so a refused command leaves nothing behind and needs no savepoint.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from traderbot.application.errors import EmailTakenError
+from traderbot.application.ports.clock import IdSource
+from traderbot.application.ports.commands import Origin
+from traderbot.application.ports.recorded import DomainEvent
+from traderbot.application.ports.unit_of_work import Profile
+from traderbot.domain.bots.bot_run import BotRun
+from traderbot.domain.orders.order import Order
+from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.shared.values import Price, Symbol
+from traderbot.domain.users.user import User
+from traderbot.infrastructure.event_store.body import GENESIS, compose, leaf_hash
+from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.persistence.state_rows import LEDGER, TRADES, rows_of
+from traderbot.infrastructure.persistence.statements import Row
+from traderbot.infrastructure.persistence.storage import (
+    Answer,
+    Changes,
+    StreamChange,
+    Transaction,
+)
+from traderbot.infrastructure.persistence.types import instant_text
+
+# How each kind of stream begins; the name before the dash is its category.
+CATEGORIES: dict[str, Callable[[Any], Any]] = {
+    "user": User.begin,
+    "portfolio": Portfolio.begin,
+    "order": Order.begin,
+    "bot": BotRun.begin,
+}
+
+
+class Live(NamedTuple):
+    """A stream as far as it is known: what its events make, how many they are, the last hash."""
+
+    state: Any
+    version: int
+    head: bytes
+
+
+_NEW = Live(None, 0, GENESIS)
+
+
+class StreamCache:
+    """The newest committed states of streams, at most `size` of them.
+
+    Entries from before `distrust` are caught up from the log before they are used again: another
+    process may have written. Compare-and-set on commit would refuse a stale one in any case.
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        """Start empty."""
+        self._size = size
+        self._epoch = 0
+        self._entries: OrderedDict[str, tuple[int, Live]] = OrderedDict()
+
+    def get(self, stream_id: str) -> tuple[Live, bool] | None:
+        """Return the stream and whether it may be used as it is."""
+        entry = self._entries.get(stream_id)
+        if entry is None:
+            return None
+        self._entries.move_to_end(stream_id)
+        return entry[1], entry[0] == self._epoch
+
+    def put(self, stream_id: str, live: Live) -> None:
+        """Remember a committed state, forgetting the one used longest ago."""
+        self._entries[stream_id] = (self._epoch, live)
+        self._entries.move_to_end(stream_id)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def distrust(self) -> None:
+        """Have every entry caught up before it is used."""
+        self._epoch += 1
+
+
+@dataclass(slots=True)
+class _Staged:
+    """What one command has asked for so far."""
+
+    streams: dict[str, Live] = field(default_factory=dict)
+    events: list[tuple[str, int, DomainEvent]] = field(default_factory=list)  # stream, version
+    rows: list[Row] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
+
+
+class BatchUnit:
+    """`UnitOfWork` for one command after another inside one transaction."""
+
+    def __init__(
+        self, transaction: Transaction, cache: StreamCache, codec: EventCodec, ids: IdSource
+    ) -> None:
+        """Begin an empty batch."""
+        self._transaction = transaction
+        self._cache = cache
+        self._codec = codec
+        self._ids = ids
+        self._before: dict[str, Live] = {}  # as the transaction found them
+        self._streams: dict[str, Live] = {}  # as the batch has made them
+        self._events: list[tuple[str, int, DomainEvent]] = []
+        self._changes = Changes()
+        self._staged = _Staged()
+        self.users = _Repository(self, "user")
+        self.portfolios = _Repository(self, "portfolio")
+        self.orders = _Repository(self, "order")
+        self.bots = _Repository(self, "bot")
+        self.profiles = self
+        self.references = self
+
+    # One command ------------------------------------------------------------------------------
+
+    def start(self, origin: Origin, command_id: str, at: datetime) -> None:
+        """Begin a command; whatever the one before it left unmerged is forgotten."""
+        self._staged = _Staged()
+        self._actor = origin.actor
+        self._command_id = command_id
+        self._correlation_id = origin.correlation_id or command_id
+        self._causation_id = origin.causation_id or command_id
+        self._recorded_at = instant_text(at)
+
+    def merge(self, answer: Answer | None) -> list[tuple[str, int, DomainEvent]]:
+        """Add the command to the batch. Return its events with their streams and versions."""
+        staged = self._staged
+        self._streams.update(staged.streams)
+        self._events += staged.events
+        self._changes.events += staged.rows
+        self._changes.profiles += staged.profiles
+        if answer is not None:
+            self._changes.answers.append(answer)
+        self._staged = _Staged()
+        return staged.events
+
+    @property
+    def staged_events(self) -> list[tuple[str, int, DomainEvent]]:
+        """What the running command has recorded so far."""
+        return self._staged.events
+
+    def find(self, stream_id: str, category: str) -> Any:  # noqa: ANN401 - the category's aggregate
+        """Return the aggregate behind a stream, or None."""
+        live = self._staged.streams.get(stream_id) or self._streams.get(stream_id)
+        if live is None:
+            live = self._load(stream_id, category)
+        return live.state
+
+    def record(self, stream_id: str, category: str, events: Sequence[Any]) -> Any:  # noqa: ANN401 - the category's aggregate
+        """Stage events on a stream and return what they make."""
+        staged = self._staged
+        live = staged.streams.get(stream_id) or self._streams.get(stream_id)
+        if live is None:
+            # A stream nobody looked for is new; compare-and-set finds out if it is not.
+            live = self._before.setdefault(stream_id, _NEW)
+        state, version, head = live
+        for event in events:
+            version += 1
+            name, schema, data = self._codec.encode(event)
+            event_id = self._ids.new()
+            occurred_at = instant_text(event.at)
+            body = compose(
+                actor=self._actor,
+                causation_id=self._causation_id,
+                command_id=self._command_id,
+                correlation_id=self._correlation_id,
+                data=data,
+                id_=event_id,
+                occurred_at=occurred_at,
+                prev=head,
+                recorded_at=self._recorded_at,
+                schema=schema,
+                stream=stream_id,
+                type_=name,
+                version=version,
+            )
+            head = leaf_hash(body)
+            staged.rows.append(
+                (
+                    event_id,
+                    stream_id,
+                    version,
+                    name,
+                    schema,
+                    occurred_at,
+                    self._recorded_at,
+                    self._command_id,
+                    self._correlation_id,
+                    self._causation_id,
+                    self._actor.type,
+                    self._actor.id,
+                    body,
+                    head,
+                )
+            )
+            state = CATEGORIES[category](event) if state is None else state.apply(event)
+            staged.events.append((stream_id, version, event))
+        staged.streams[stream_id] = Live(state, version, head)
+        return state
+
+    def by_email(self, email: str) -> Profile | None:
+        """Return the profile with that address, the batch's own included."""
+        for profile in (*self._staged.profiles, *self._changes.profiles):
+            if profile.email == email:
+                return profile
+        return self._transaction.profile_by_email(email)
+
+    def add(self, profile: Profile) -> None:
+        """Keep a new profile. Raises EmailTakenError."""
+        if self.by_email(profile.email) is not None:
+            msg = "this e-mail address belongs to another user"
+            raise EmailTakenError(msg)
+        self._staged.profiles.append(profile)
+
+    def latest_close(self, symbol: Symbol) -> Price | None:
+        """Return the close of the newest stored bar."""
+        return self._transaction.latest_close(symbol)
+
+    # The whole batch --------------------------------------------------------------------------
+
+    def changes(self) -> Changes:
+        """Return everything the batch writes."""
+        changes = self._changes
+        by_stream: dict[str, list[tuple[int, DomainEvent]]] = {}
+        for stream_id, version, event in self._events:
+            by_stream.setdefault(stream_id, []).append((version, event))
+        for stream_id, before in sorted(self._before.items()):
+            live = self._streams.get(stream_id, before)
+            if live.version == before.version:
+                if before.version:
+                    changes.unchanged.append((stream_id, before.version))
+                continue
+            changes.streams.append(
+                StreamChange(
+                    stream_id,
+                    stream_id.partition("-")[0],
+                    before.version,
+                    live.version,
+                    live.head,
+                    self._recorded_at,
+                )
+            )
+            for table, rows in rows_of(before.state, live.state, by_stream[stream_id]).items():
+                kept = changes.inserts if table in _APPEND_ONLY else changes.upserts
+                kept.setdefault(table, []).extend(rows)
+        return changes
+
+    def remember(self) -> None:
+        """After the commit: what the batch has made is the newest state."""
+        for stream_id, live in self._streams.items():
+            self._cache.put(stream_id, live)
+
+    def _load(self, stream_id: str, category: str) -> Live:
+        known = self._before.get(stream_id)
+        if known is not None:
+            return known
+        cached = self._cache.get(stream_id)
+        if cached is not None and cached[1]:
+            live = cached[0]
+        else:
+            live = self._catch_up(stream_id, category, cached[0] if cached else _NEW)
+        self._before[stream_id] = live
+        return live
+
+    def _catch_up(self, stream_id: str, category: str, live: Live) -> Live:
+        stored = self._transaction.stream_after(stream_id, live.version)
+        if not stored.bodies:
+            if live.version:
+                self._cache.put(stream_id, live)
+            return live
+        state = live.state
+        for body in stored.bodies:
+            event = self._codec.event_of(body)
+            state = CATEGORIES[category](event) if state is None else state.apply(event)
+        caught_up = Live(state, live.version + len(stored.bodies), stored.head_hash or GENESIS)
+        self._cache.put(stream_id, caught_up)
+        return caught_up
+
+
+_APPEND_ONLY = frozenset({LEDGER, TRADES})
+
+
+class _Repository:
+    """`Repository` of one category, on whatever command the batch is running."""
+
+    __slots__ = ("_category", "_prefix", "_unit")
+
+    def __init__(self, unit: BatchUnit, category: str) -> None:
+        self._unit = unit
+        self._category = category
+        self._prefix = f"{category}-"
+
+    def find(self, id_: str) -> Any:  # noqa: ANN401 - the category's aggregate
+        """Return the aggregate, or None."""
+        return self._unit.find(self._prefix + id_, self._category)
+
+    def record(self, id_: str, events: Sequence[Any]) -> Any:  # noqa: ANN401 - the category's aggregate
+        """Stage events and return what they make."""
+        return self._unit.record(self._prefix + id_, self._category, events)

@@ -1,0 +1,342 @@
+"""The writer: one thread, one connection, many commands per commit.
+
+Commands of one process cannot race, and one sync of the disk serves all that wait for it. Other
+processes exist: compare-and-set on the streams decides between them, and the loser decides again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import random
+import threading
+import time
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from traderbot.application.errors import (
+    ClosedError,
+    DatabaseUnavailableError,
+    IdempotencyKeyReusedError,
+    OutcomeUnknownError,
+    OverloadedError,
+    StaleAggregateError,
+)
+from traderbot.application.ports.clock import Clock, IdSource
+from traderbot.application.ports.commands import Command, Handlers, IdempotencyKey, Origin
+from traderbot.application.ports.event_bus import EventSink
+from traderbot.domain.shared.errors import TraderbotError
+from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.persistence.fingerprint import fingerprint_of
+from traderbot.infrastructure.persistence.storage import (
+    Answer,
+    StaleStreamError,
+    Storage,
+    Transaction,
+)
+from traderbot.infrastructure.persistence.types import instant_text
+from traderbot.infrastructure.persistence.unit import BatchUnit, StreamCache
+
+R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS = 8
+_MAX_WAITING = 20_000
+_encode_answer = msgspec.json.Encoder().encode
+
+
+class Job:
+    """One command on its way: what is asked, by whom, and where its caller waits."""
+
+    __slots__ = ("answer", "command", "done", "error", "fingerprint", "origin", "waiter")
+
+    def __init__(self, command: Command[Any], origin: Origin) -> None:
+        """Prepare it in the caller's thread, so that the writer has less to do."""
+        self.command = command
+        self.origin = origin
+        self.fingerprint = fingerprint_of(command) if origin.key else b""
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.waiter: threading.Lock | None = None
+        self.done: tuple[asyncio.AbstractEventLoop, asyncio.Future[Any]] | None = None
+
+    def outcome(self) -> Any:  # noqa: ANN401 - the command's own answer
+        """Return the answer or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+class Writer:
+    """`CommandExecutor` on one `Storage`."""
+
+    def __init__(  # noqa: PLR0913 - its collaborators
+        self,
+        open_storage: Callable[[], Storage],
+        handlers: Handlers,
+        *,
+        codec: EventCodec,
+        clock: Clock,
+        ids: IdSource,
+        sink: EventSink,
+        max_batch: int = 256,
+    ) -> None:
+        """Start the thread.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be opened.
+        """
+        self._handlers = dict(handlers)
+        self._answers = {kind: msgspec.json.Decoder(answer_type(kind)) for kind in self._handlers}
+        self._codec = codec
+        self._clock = clock
+        self._ids = ids
+        self._sink = sink
+        self._max_batch = max_batch
+        self._cache = StreamCache()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()  # no job enters after the sentinel of `close`
+        self._closed = False
+        self._storage: Storage | None = None
+        self._broken: BaseException | None = None
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(open_storage, started), name="traderbot-writer", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        if self._broken is not None:
+            msg = f"the database cannot be opened: {self._broken}"
+            raise DatabaseUnavailableError(msg) from self._broken
+
+    def run(self, command: Command[R], origin: Origin) -> R:
+        """Run a command and wait until its outcome is durable.
+
+        Raises:
+            TraderbotError: whatever the handler raised; nothing is written then.
+            OutcomeUnknownError: the connection broke while committing.
+        """
+        if threading.current_thread() is self._thread:
+            msg = "a handler cannot wait for another command: it would wait for itself"
+            raise RuntimeError(msg)
+        job = Job(command, origin)
+        job.waiter = threading.Lock()
+        job.waiter.acquire()
+        self._put(job)
+        job.waiter.acquire()
+        return typing.cast("R", job.outcome())
+
+    async def execute(self, command: Command[R], origin: Origin) -> R:
+        """Run a command without blocking the event loop. A cancelled wait cancels nothing."""
+        loop = asyncio.get_running_loop()
+        job = Job(command, origin)
+        future: asyncio.Future[Any] = loop.create_future()
+        job.done = (loop, future)
+        self._put(job)
+        await future
+        return typing.cast("R", job.outcome())
+
+    def close(self) -> None:
+        """Finish what waits, then stop the thread. Asking twice is harmless."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+        self._thread.join()
+
+    def _put(self, job: Job) -> None:
+        with self._gate:
+            if self._closed:
+                msg = "the application is closed"
+                raise ClosedError(msg)
+            if self._jobs.qsize() >= _MAX_WAITING:
+                msg = f"{_MAX_WAITING} commands are waiting already"
+                raise OverloadedError(msg)
+            self._jobs.put(job)
+
+    # The writer's own thread -----------------------------------------------------------------
+
+    def _work(self, open_storage: Callable[[], Storage], started: threading.Event) -> None:
+        try:
+            self._storage = open_storage()
+        except Exception as error:  # noqa: BLE001 - handed to the thread that starts us
+            self._broken = error
+            return
+        finally:
+            started.set()
+        jobs = self._next_jobs()
+        while jobs:
+            self._serve(jobs)
+            self._release(jobs)
+            jobs = self._next_jobs()
+        self._storage.close()
+
+    def _next_jobs(self) -> list[Job]:
+        """Wait for one job and take along what else is there."""
+        first = self._jobs.get()
+        if first is None:
+            return []
+        jobs = [first]
+        try:
+            while len(jobs) < self._max_batch:
+                job = self._jobs.get_nowait()
+                if job is None:
+                    self._jobs.put(None)  # seen again after this batch
+                    break
+                jobs.append(job)
+        except queue.Empty:
+            pass
+        return jobs
+
+    def _serve(self, jobs: list[Job]) -> None:
+        """Give every job an outcome: together if that works, else each on its own."""
+        try:
+            self._commit_together(jobs)
+        except OutcomeUnknownError as error:
+            self._cache.distrust()
+            for job in jobs:
+                job.answer, job.error = None, error
+        except Exception as error:  # noqa: BLE001 - each job is tried alone and keeps its own error
+            self._cache.distrust()
+            if len(jobs) > 1 and not isinstance(error, StaleStreamError):
+                _log.warning("a batch of %d failed; its commands run alone: %r", len(jobs), error)
+            for job in jobs:
+                self._serve_alone(job, error if len(jobs) == 1 else None)
+
+    def _serve_alone(self, job: Job, failure: BaseException | None) -> None:
+        for attempt in range(_ATTEMPTS):
+            if failure is not None:
+                if not _worth_retrying(failure):
+                    break
+                # Losers of a race wait a little, each a different while.
+                time.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter
+            try:
+                self._commit_together([job])
+            except OutcomeUnknownError as error:
+                self._cache.distrust()
+                job.answer, job.error = None, error
+                return
+            except Exception as error:  # noqa: BLE001 - becomes the job's own outcome
+                self._cache.distrust()
+                failure = error
+            else:
+                return
+        job.answer, job.error = None, _as_ours(failure)
+
+    def _commit_together(self, jobs: Sequence[Job]) -> None:
+        storage = self._storage
+        assert storage is not None  # noqa: S101 - set before the first job is taken
+        transaction = storage.begin()
+        try:
+            if storage.seen_elsewhere():
+                self._cache.distrust()
+            unit = BatchUnit(transaction, self._cache, self._codec, self._ids)
+            published = self._run_handlers(jobs, transaction, unit)
+            changes = unit.changes()
+            if changes.events or changes.answers or changes.profiles:
+                transaction.write(changes)
+                transaction.commit()
+            else:
+                transaction.rollback()
+        except OutcomeUnknownError:
+            raise
+        except BaseException:
+            transaction.rollback()
+            raise
+        unit.remember()
+        self._sink.committed(published)
+
+    def _run_handlers(
+        self, jobs: Sequence[Job], transaction: Transaction, unit: BatchUnit
+    ) -> list[Any]:
+        keys = [(job.origin.key.scope, job.origin.key.key) for job in jobs if job.origin.key]
+        known = transaction.answers(keys) if keys else {}
+        published: list[Any] = []
+        for job in jobs:
+            job.answer = job.error = None
+            key = job.origin.key
+            if key is not None and (earlier := known.get((key.scope, key.key))) is not None:
+                self._answer_again(job, key, earlier)
+                continue
+            command_id = self._ids.new()
+            at = self._clock.now()
+            unit.start(job.origin, command_id, at)
+            try:
+                answer = self._handlers[type(job.command)](job.command, unit)
+                self._sink.inline(unit.staged_events, unit)
+            except TraderbotError as error:
+                job.error = error
+                continue
+            stored = None
+            if key is not None:
+                stored = Answer(
+                    key.scope,
+                    key.key,
+                    job.fingerprint,
+                    command_id,
+                    _encode_answer(answer),
+                    instant_text(at),
+                )
+                known[key.scope, key.key] = stored
+            published += unit.merge(stored)
+            job.answer = answer
+        return published
+
+    def _answer_again(self, job: Job, key: IdempotencyKey, earlier: Answer) -> None:
+        if earlier.fingerprint != job.fingerprint:
+            msg = f"the idempotency key {key.key!r:.80} was used for something else"
+            job.error = IdempotencyKeyReusedError(msg)
+        else:
+            job.answer = self._answers[type(job.command)].decode(earlier.response)
+
+    @staticmethod
+    def _release(jobs: Sequence[Job]) -> None:
+        """Wake the callers, with one call into each event loop."""
+        loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[Any]]] = {}
+        for job in jobs:
+            if job.waiter is not None:
+                job.waiter.release()
+            elif job.done is not None:
+                loops.setdefault(job.done[0], []).append(job.done[1])
+        for loop, futures in loops.items():
+            try:
+                loop.call_soon_threadsafe(_wake, futures)
+            except RuntimeError:  # the loop was closed while its callers waited: nobody is left
+                _log.warning("%d callers went away before their answer", len(futures))
+
+
+def answer_type(kind: type[Command[Any]]) -> Any:  # noqa: ANN401 - any type
+    """Return what a command of this kind is answered with: the `R` of its `Command[R]`."""
+    for base in getattr(kind, "__orig_bases__", ()):
+        if typing.get_origin(base) is Command:
+            return typing.get_args(base)[0]
+    msg = f"{kind.__name__} does not say what it is answered with"
+    raise TypeError(msg)
+
+
+def _wake(futures: list[asyncio.Future[Any]]) -> None:
+    for future in futures:
+        if not future.done():  # a cancelled caller is not waiting any more
+            future.set_result(None)
+
+
+def _worth_retrying(error: BaseException) -> bool:
+    return isinstance(error, StaleStreamError)
+
+
+def _as_ours(error: BaseException | None) -> BaseException:
+    if isinstance(error, TraderbotError):
+        return error
+    if isinstance(error, StaleStreamError):
+        return StaleAggregateError(f"{error}; given up after {_ATTEMPTS} attempts")
+    if isinstance(error, SQLAlchemyError) or type(error).__module__.startswith("psycopg"):
+        _log.error("the database failed: %r", error)
+        ours = DatabaseUnavailableError("the database did not take it; nothing was written")
+        ours.__cause__ = error
+        return ours
+    return error or RuntimeError("a command ended without an outcome")

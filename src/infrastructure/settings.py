@@ -1,0 +1,337 @@
+"""The environment, read once, checked, and frozen.
+
+`load_settings` is the way in, and bootstrap alone calls it. Nothing is read at import.
+`settings_view` tells what was set by whom, and writes the documentation of the variables.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import ClassVar, Final, Literal
+
+from dotenv.parser import parse_stream
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from traderbot.domain.shared.errors import TraderbotError
+from traderbot.infrastructure.settings_check import (
+    PREFIX,
+    Problem,
+    is_sqlite_in_memory,
+    looks_like_an_example,
+    name_problems,
+)
+from traderbot.infrastructure.settings_secret import SecretFileError, kept_secret
+from traderbot.infrastructure.settings_sections import (
+    AuthSettings,
+    DatabaseSettings,
+    DataSettings,
+    RedisSettings,
+    RiskSettings,
+    ServerSettings,
+    TradingSettings,
+    WriterSettings,
+)
+
+DEFAULT_ENV_FILE: Final = Path(".env")
+SECRET_KEY_NAME: Final = f"{PREFIX}AUTH__SECRET_KEY"
+_HOW_TO_MAKE_ONE: Final = (
+    "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+)
+
+Origin = Literal["default", "environment", ".env", "argument", "file"]
+
+
+class ConfigurationError(TraderbotError):
+    """The program must not start like this. Names every variable at fault, and the remedy."""
+
+    code: ClassVar[str] = "CONFIGURATION"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Write one line for each problem."""
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"the configuration cannot be used:{lines}")
+        self.problems = tuple(problems)
+
+
+class Settings(BaseSettings):
+    """Everything an operator decides. Arguments win over the environment, and that over `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        dotenv_filtering="only_existing",  # `.env` may serve other programs; see name_problems
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    environment: Literal["development", "production"] = Field(
+        default="development", description="development or production, which is stricter"
+    )
+    debug: bool = Field(
+        default=False, description="true or false; more in the log, never in production"
+    )
+    data: DataSettings = Field(default_factory=DataSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    trading: TradingSettings = Field(default_factory=TradingSettings)
+    risk: RiskSettings = Field(default_factory=RiskSettings)
+    writer: WriterSettings = Field(default_factory=WriterSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+
+    # Who set which variable; a variable that is missing here kept its default.
+    _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with its password; never log it."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite:///{(self.data.dir.absolute() / 'traderbot.db').as_posix()}"
+
+    @property
+    def redis_url(self) -> str | None:
+        """Redis's URL, with its password, or None for memory; never log it."""
+        return None if self.redis.url is None else self.redis.url.get_secret_value()
+
+    @property
+    def signing_key(self) -> bytes:
+        """The key of the access tokens.
+
+        Raises:
+            ConfigurationError: the settings were only read, not loaded, and name no secret.
+        """
+        if self.auth.secret_key is None:
+            raise ConfigurationError([_no_secret()])
+        return self.auth.secret_key.get_secret_value().encode("utf-8")
+
+    @property
+    def secret_key_path(self) -> Path:
+        """Where development keeps the secret it made."""
+        return self.data.dir / "secrets" / "auth-secret-key"
+
+    def origin(self, name: str) -> Origin:
+        """Return who set the variable `name`."""
+        return self._origins.get(name, "default")
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 -- pydantic-settings documents it
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings
+
+
+def load_settings(
+    *,
+    env_file: Path | None = DEFAULT_ENV_FILE,
+    arguments: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return checked settings that are ready to run with.
+
+    In development a missing secret is made and kept, so logins survive a restart.
+
+    Args:
+        env_file: None to read none. The default one may be missing, another one may not.
+        arguments: what a command line or a caller decides, such as `{"server": {"port": 0}}`.
+
+    Raises:
+        ConfigurationError: with every problem that was found.
+    """
+    settings = read_settings(env_file=env_file, arguments=arguments)
+    if settings.auth.secret_key is not None:
+        return settings
+    try:
+        secret = SecretStr(kept_secret(settings.secret_key_path))
+    except SecretFileError as error:
+        remedy = f"or set {SECRET_KEY_NAME}; {_HOW_TO_MAKE_ONE}"
+        problem = Problem(name=SECRET_KEY_NAME, message=str(error), remedy=remedy)
+        raise ConfigurationError([problem]) from error
+    auth = settings.auth.model_copy(update={"secret_key": secret})
+    loaded = settings.model_copy(update={"auth": auth})
+    loaded._origins = {**settings._origins, SECRET_KEY_NAME: "file"}  # noqa: SLF001
+    return loaded
+
+
+def read_settings(
+    *,
+    env_file: Path | None = DEFAULT_ENV_FILE,
+    arguments: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return checked settings, touching nothing: enough to show them, not to run.
+
+    Raises:
+        ConfigurationError: with every problem that was found.
+    """
+    settings, found = _read(env_file, arguments or {})
+    if settings is None or found:
+        raise ConfigurationError(found)
+    return settings
+
+
+def problems(
+    *,
+    env_file: Path | None = DEFAULT_ENV_FILE,
+    arguments: Mapping[str, object] | None = None,
+) -> list[Problem]:
+    """Return everything that keeps the program from starting; makes and changes nothing."""
+    return _read(env_file, arguments or {})[1]
+
+
+def variables(
+    model: type[BaseModel] = Settings, prefix: str = PREFIX
+) -> Iterator[tuple[str, tuple[str, ...], FieldInfo]]:
+    """Yield each variable's name, where it lies in the settings, and its field."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            section = variables(inner, f"{prefix}{name.upper()}__")
+            yield from ((full, (name, *path), leaf) for full, path, leaf in section)
+        else:
+            yield f"{prefix}{name.upper()}", (name,), field
+
+
+def _read(
+    env_file: Path | None, arguments: Mapping[str, object]
+) -> tuple[Settings | None, list[Problem]]:
+    known = {name: path for name, path, _ in variables()}
+    in_file, found = _names_in(env_file)
+    found += name_problems(os.environ, known, where="the environment")
+    found += name_problems(in_file, known, where=str(env_file))
+    # pydantic-settings takes `_env_file` although the signature type checkers see does not say so.
+    build: Callable[..., Settings] = Settings
+    # Only a plain file that was read above: a pipe would be empty the second time.
+    source = env_file if env_file is not None and env_file.is_file() else None
+    try:
+        settings = build(_env_file=source, **arguments)
+    except ValidationError as error:
+        named = {problem.name.upper() for problem in found}
+        found += [problem for problem in _described(error) if problem.name not in named]
+        return None, found
+    except (SettingsError, UnicodeError):
+        # A whole section as JSON, or bytes that are no text: found by name above already.
+        return None, found
+    settings._origins = _origins(known, arguments, in_file)  # noqa: SLF001
+    if settings.environment == "production":
+        found += _production_problems(settings)
+    return settings, found
+
+
+def _names_in(env_file: Path | None) -> tuple[list[str], list[Problem]]:
+    """Return the names a `.env` file sets, and what is wrong with the file itself."""
+    if env_file is None or (env_file == DEFAULT_ENV_FILE and not env_file.exists()):
+        return [], []
+    try:
+        bindings = list(parse_stream(StringIO(env_file.read_text(encoding="utf-8"))))
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        remedy = "correct the path or the file"
+        return [], [Problem(name=str(env_file), message=f"cannot be read: {why}", remedy=remedy)]
+    # The library that reads the values only warns about such a line, and goes on.
+    broken = [
+        Problem(
+            name=f"{env_file}, line {binding.original.line}",
+            message="is not NAME=value",
+            remedy="correct or remove it",
+        )
+        for binding in bindings
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+    return [binding.key for binding in bindings if binding.key is not None], broken
+
+
+def _described(error: ValidationError) -> Iterator[Problem]:
+    fields = {path: (name, field) for name, path, field in variables()}
+    # Never the input: it may be a secret, or a URL with a password.
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        path = tuple(str(part) for part in detail["loc"])
+        while path and path not in fields and len(path) > 2:  # noqa: PLR2004 -- index in a list
+            path = path[:-1]
+        if path in fields:
+            name, field = fields[path]
+            message = detail["msg"].removeprefix("Value error, ")
+            yield Problem(name=name, message=message, remedy=f"it is: {field.description}")
+        else:
+            name = PREFIX + "__".join(path).upper()
+            remedy = "see docs/configuration.md for the names there are"
+            yield Problem(name=name, message="no setting has this name", remedy=remedy)
+
+
+def _origins(
+    known: Mapping[str, tuple[str, ...]],
+    arguments: Mapping[str, object],
+    in_file: Sequence[str],
+) -> dict[str, Origin]:
+    environment = {name.upper() for name in os.environ}
+    file = {name.upper() for name in in_file}
+    origins: dict[str, Origin] = {}
+    for name, path in known.items():
+        if _is_given(arguments, path):
+            origins[name] = "argument"
+        elif name in environment:
+            origins[name] = "environment"
+        elif name in file:
+            origins[name] = ".env"
+    return origins
+
+
+def _is_given(arguments: object, path: Sequence[str]) -> bool:
+    if not path:
+        return True
+    return (
+        isinstance(arguments, Mapping)
+        and path[0] in arguments
+        and _is_given(arguments[path[0]], path[1:])
+    )
+
+
+def _production_problems(settings: Settings) -> Iterator[Problem]:
+    secret = settings.auth.secret_key
+    if secret is None:
+        yield _no_secret()
+    elif looks_like_an_example(secret.get_secret_value()):
+        yield Problem(
+            name=SECRET_KEY_NAME,
+            message="looks like an example or a typed text",
+            remedy=_HOW_TO_MAKE_ONE,
+        )
+    if settings.debug:
+        yield Problem(
+            name=f"{PREFIX}DEBUG",
+            message="is on in production",
+            remedy="set it to false, or remove it",
+        )
+    if is_sqlite_in_memory(settings.database_url):
+        yield Problem(
+            name=f"{PREFIX}DATABASE__URL",
+            message="is SQLite in memory: production would forget every order",
+            remedy="name a file or a PostgreSQL server",
+        )
+    for name, listed in (
+        ("CORS_ORIGINS", settings.server.cors_origins),
+        ("TRUSTED_HOSTS", settings.server.trusted_hosts),
+    ):
+        if "*" in listed:
+            yield Problem(
+                name=f"{PREFIX}SERVER__{name}",
+                message="is a wildcard in production",
+                remedy="name each one",
+            )
+
+
+def _no_secret() -> Problem:
+    return Problem(name=SECRET_KEY_NAME, message="is not set", remedy=_HOW_TO_MAKE_ONE)

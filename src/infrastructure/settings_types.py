@@ -1,0 +1,125 @@
+"""How the text of a variable becomes a value. No message here quotes what was given."""
+
+import json
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic_settings import NoDecode
+
+MIN_SECRET_BYTES: Final = 32
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?")
+_ORIGIN: Final = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+_HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_DATABASE_SCHEMES: Final = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+
+
+def _plain_decimal(value: object) -> Decimal:
+    """Read a decimal without the detour over float, which would change it."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return Decimal(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    msg = "must be a plain decimal such as 0.10, given as text; floats are refused"
+    raise ValueError(msg)
+
+
+def _none_if_empty(value: object) -> object:
+    # An empty line in `.env` or a compose file means "not set", where that is allowed at all.
+    return None if value == "" else value
+
+
+def _listed(value: object) -> object:
+    """Split `a, b`; JSON is read too, since that is what pydantic-settings users write."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            msg = "is not a list: write it as a,b"
+            raise ValueError(msg) from error
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _folder(value: Path) -> Path:
+    # An empty text would be the current folder, and a "?" would cut the SQLite URL made of it.
+    if value == Path() or "?" in str(value):
+        msg = "must be the path of a folder of its own, without a question mark"
+        raise ValueError(msg)
+    return value.expanduser()
+
+
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    try:
+        size = len(value.get_secret_value().encode("utf-8"))
+    except UnicodeEncodeError:
+        size = 0
+    if size < MIN_SECRET_BYTES:
+        msg = f"is shorter than {MIN_SECRET_BYTES} bytes, or not UTF-8"
+        # `from None`, and no cause above: both would carry the secret.
+        raise ValueError(msg) from None
+    return value
+
+
+def _database(value: SecretStr | None) -> SecretStr | None:
+    return _with_scheme(value, _DATABASE_SCHEMES)
+
+
+def _redis(value: SecretStr | None) -> SecretStr | None:
+    return _with_scheme(value, _REDIS_SCHEMES)
+
+
+def _with_scheme(value: SecretStr | None, schemes: Sequence[str]) -> SecretStr | None:
+    if value is None:
+        return None
+    scheme, separator, _ = value.get_secret_value().partition("://")
+    if not separator or scheme not in schemes:
+        msg = f"must begin with one of {', '.join(f'{known}://' for known in schemes)}"
+        raise ValueError(msg)
+    return value
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_ORIGIN.fullmatch(value) for value in values):
+        msg = "must be origins such as https://desk.example.org: lower case, and no path or slash"
+        raise ValueError(msg)
+    return values
+
+
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values or not all(_HOST.fullmatch(value) for value in values):
+        msg = "must be host names such as desk.example.org, without scheme or port"
+        raise ValueError(msg)
+    return values
+
+
+def _paper_only(value: Literal["paper", "live"]) -> Literal["paper", "live"]:
+    if value == "live":
+        msg = "there is no live venue yet, and paper never stands in for one that was asked for"
+        raise ValueError(msg)
+    return value
+
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
+Folder = Annotated[Path, AfterValidator(_folder)]
+PlainDecimal = Annotated[Decimal, BeforeValidator(_plain_decimal)]
+DatabaseUrl = Annotated[
+    SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_database)
+]
+RedisUrl = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_redis)]
+SigningSecret = Annotated[
+    SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_long_enough)
+]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_hosts)]
+PaperOnly = Annotated[Literal["paper", "live"], AfterValidator(_paper_only)]
