@@ -208,7 +208,7 @@ def _open(  # noqa: PLR0913 - everything a run depends on
     application = Application(
         executor=writer,
         views=views,
-        bars=SqlBarStore(writing),
+        bars=SqlBarStore(writing, reading),
         audit=LogAudit(reading, writing, codec),
         venue=venue,
         clock=clock,

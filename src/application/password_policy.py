@@ -1,6 +1,9 @@
 """What a password must be like, following NIST SP 800-63B-4: length, not decoration."""
 
 import unicodedata
+from typing import ClassVar
+
+from traderbot.application.errors import ApplicationError
 
 MIN_CHARACTERS = 15  # the password stands alone: there is no second factor yet
 MAX_CHARACTERS = 128
@@ -10,8 +13,10 @@ MAX_CHARACTERS = 128
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs"})
 
 
-class WeakPasswordError(Exception):
+class WeakPasswordError(ApplicationError):
     """A new password breaks the policy. The message says how, and never quotes the password."""
+
+    code: ClassVar[str] = "WEAK_PASSWORD"
 
 
 def check_password_policy(password: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from dotenv.parser import parse_stream
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -46,7 +46,7 @@ _HOW_TO_MAKE_ONE: Final = (
     "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 )
 
-Origin = Literal["default", "environment", ".env", "argument", "file"]
+Origin = Literal["default", "environment", ".env", "argument"]
 
 
 class ConfigurationError(TraderbotError):
@@ -104,16 +104,24 @@ class Settings(BaseSettings):
         """Redis's URL, with its password, or None for memory; never log it."""
         return None if self.redis.url is None else self.redis.url.get_secret_value()
 
-    @property
     def signing_key(self) -> bytes:
-        """The key of the access tokens.
+        """Return the key of the access tokens; development makes and keeps one when first asked.
+
+        Call it once, at the start: it may read or write a file.
 
         Raises:
-            ConfigurationError: the settings were only read, not loaded, and name no secret.
+            ConfigurationError: the file with the secret cannot be made, read, or trusted.
         """
-        if self.auth.secret_key is None:
+        if self.auth.secret_key is not None:
+            return self.auth.secret_key.get_secret_value().encode("utf-8")
+        if self.environment == "production":
             raise ConfigurationError([_no_secret()])
-        return self.auth.secret_key.get_secret_value().encode("utf-8")
+        try:
+            return kept_secret(self.secret_key_path).encode("utf-8")
+        except SecretFileError as error:
+            remedy = f"or set {SECRET_KEY_NAME}; {_HOW_TO_MAKE_ONE}"
+            problem = Problem(name=SECRET_KEY_NAME, message=str(error), remedy=remedy)
+            raise ConfigurationError([problem]) from error
 
     @property
     def secret_key_path(self) -> Path:
@@ -141,38 +149,11 @@ def load_settings(
     env_file: Path | None = DEFAULT_ENV_FILE,
     arguments: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Return checked settings that are ready to run with.
-
-    In development a missing secret is made and kept, so logins survive a restart.
+    """Return checked settings. Nothing is made or written yet; see `Settings.signing_key`.
 
     Args:
         env_file: None to read none. The default one may be missing, another one may not.
         arguments: what a command line or a caller decides, such as `{"server": {"port": 0}}`.
-
-    Raises:
-        ConfigurationError: with every problem that was found.
-    """
-    settings = read_settings(env_file=env_file, arguments=arguments)
-    if settings.auth.secret_key is not None:
-        return settings
-    try:
-        secret = SecretStr(kept_secret(settings.secret_key_path))
-    except SecretFileError as error:
-        remedy = f"or set {SECRET_KEY_NAME}; {_HOW_TO_MAKE_ONE}"
-        problem = Problem(name=SECRET_KEY_NAME, message=str(error), remedy=remedy)
-        raise ConfigurationError([problem]) from error
-    auth = settings.auth.model_copy(update={"secret_key": secret})
-    loaded = settings.model_copy(update={"auth": auth})
-    loaded._origins = {**settings._origins, SECRET_KEY_NAME: "file"}  # noqa: SLF001
-    return loaded
-
-
-def read_settings(
-    *,
-    env_file: Path | None = DEFAULT_ENV_FILE,
-    arguments: Mapping[str, object] | None = None,
-) -> Settings:
-    """Return checked settings, touching nothing: enough to show them, not to run.
 
     Raises:
         ConfigurationError: with every problem that was found.
@@ -188,7 +169,7 @@ def problems(
     env_file: Path | None = DEFAULT_ENV_FILE,
     arguments: Mapping[str, object] | None = None,
 ) -> list[Problem]:
-    """Return everything that keeps the program from starting; makes and changes nothing."""
+    """Return everything that keeps the program from starting, for `config check`."""
     return _read(env_file, arguments or {})[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 _ROOT = Path(__file__).parents[2]
 _SRC = _ROOT / "src"
+_PIN = re.compile(r"[a-z0-9._-]+==[0-9][a-z0-9.+!]*( ; .+)?")
 
 
 def test_every_folder_with_code_is_a_package() -> None:
@@ -47,6 +49,14 @@ def test_type_checkers_of_users_see_the_types() -> None:
 
 def test_our_type_checker_sees_src_under_its_name() -> None:
     assert (_ROOT / "tools/typing/traderbot").resolve() == _SRC
+
+
+def test_constraints_are_versions_only() -> None:
+    # A lock file names the registry of whoever made it; this one must work for everybody.
+    lines = (_ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
+    assert [line for line in lines if "://" in line] == []
+    assert [pin for pin in pins if not _PIN.fullmatch(pin)] == []
 
 
 def _files() -> list[Path]:

@@ -19,8 +19,8 @@ from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import Price, Quantity, symbol
 from traderbot.infrastructure.market_data.bar_store import SqlBarStore, _row
-from traderbot.infrastructure.market_data.bar_table import bars as table
 from traderbot.infrastructure.market_data.sample_bars import sample_bars
+from traderbot.infrastructure.persistence.bar_table import bars as table
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
 from traderbot.infrastructure.persistence.metadata import metadata
 

@@ -18,5 +18,9 @@ class IdSource(Protocol):
     """Makes names that nobody else makes."""
 
     def new(self) -> str:
-        """Return a new UUID in canonical text; later ones sort after earlier ones."""
+        """Return a new UUID in canonical text; later ones sort after earlier ones.
+
+        Its last three hex digits are zero: what belongs to the named thing is numbered there
+        (the events of a command), so one index finds a thing and all of its parts.
+        """
         ...

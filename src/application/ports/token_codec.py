@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from traderbot.application.errors import ApplicationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,14 @@ class TokenFault(StrEnum):
     EXPIRED = "expired"
 
 
-class InvalidTokenError(Exception):
+class InvalidTokenError(ApplicationError):
     """A token was refused.
 
     The message is the same for every cause: a caller must not learn which check failed.
     `reason` is for logs alone, and never quotes the token.
     """
+
+    code: ClassVar[str] = "INVALID_TOKEN"
 
     def __init__(self, reason: TokenFault) -> None:
         """Keep the reason for the log, out of the message."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
+from typing import TypeVar
 
 from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderFilled
 from traderbot.domain.orders.ticket import Side, Ticket
@@ -26,6 +28,8 @@ from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
 from traderbot.domain.shared.values import Currency, Money, Symbol
 
 NAME_LENGTH = 64
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Cash:
     collateral: Money
 
     @staticmethod
+    @lru_cache(maxsize=4096)
     def none(of: Currency) -> Cash:
         """Return an account with nothing in it."""
         nothing = Money.zero(of)
@@ -217,8 +222,8 @@ class Portfolio:
             self,
             version=self.version + 1,
             updated_at=event.at,
-            cash=MappingProxyType(cash),
-            positions=self.positions if positions is None else MappingProxyType(positions),
+            cash=_read_only(cash),
+            positions=self.positions if positions is None else _read_only(positions),
         )
 
     def _moved(
@@ -277,3 +282,8 @@ def free_change(event: FillBooked) -> Money:
     flow = -event.notional if event.side is Side.BUY else event.notional
     change = flow + event.reservation_used - event.collateral_change
     return change - event.fee if event.fee.currency == flow.currency else change
+
+
+def _read_only(mapping: Mapping[K, V]) -> Mapping[K, V]:
+    # What is read-only already is not wrapped again: a wrapper around a wrapper grows with each event.
+    return MappingProxyType(mapping) if isinstance(mapping, dict) else mapping

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from traderbot.domain.orders.ticket import Fill, Side
 from traderbot.domain.portfolio.events import FillBooked
@@ -63,6 +64,7 @@ class Position:
     closed_at: datetime | None = None
 
     @staticmethod
+    @lru_cache(maxsize=4096)
     def flat(symbol: Symbol) -> Position:
         """Return a position of nothing."""
         nothing = Money.zero(symbol.quote)

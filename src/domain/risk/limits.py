@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from traderbot.domain.shared.decimals import EXACT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -20,3 +22,8 @@ class Limits:
     order_notional_fraction: Decimal = Decimal("0.1")
     market_order_cushion: Decimal = Decimal("0.05")
     fee_bps: Decimal = Decimal(10)
+
+    @property
+    def fee_fraction(self) -> Decimal:
+        """The highest fee as a share of the notional."""
+        return EXACT.scaleb(self.fee_bps, -4)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from traderbot.domain.orders.ticket import Check, Ticket
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.risk.limits import Limits
-from traderbot.domain.shared.values import Money, Price, Quantity
+from traderbot.domain.shared.values import Money, Price, Quantity, trusted_money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def order_notional(exposure: Exposure) -> Finding:
     opening = exposure.opening_notional
     equity = exposure.portfolio.equity_at_cost(opening.currency)
     ceiling = min(
-        Money(limits.order_notional_max, opening.currency),
+        trusted_money(limits.order_notional_max, opening.currency),
         equity.times(limits.order_notional_fraction),
     )
     passed = not opening or opening <= ceiling

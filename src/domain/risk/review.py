@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from traderbot.domain.orders.ticket import Approved, OrderKind, Refused, Ticket, Verdict
 from traderbot.domain.portfolio.portfolio import Portfolio
@@ -11,8 +10,6 @@ from traderbot.domain.risk.limits import Limits
 from traderbot.domain.risk.policies import POLICIES, Exposure, RiskPolicy
 from traderbot.domain.shared.decimals import EXACT
 from traderbot.domain.shared.values import Money, Price
-
-_BPS = Decimal(10_000)
 
 
 def review(
@@ -63,4 +60,4 @@ def _worst_case(ticket: Ticket, notional: Money, limits: Limits) -> Money:
         return notional
     if ticket.kind is OrderKind.MARKET:
         notional = notional.times(EXACT.add(1, limits.market_order_cushion))
-    return notional + notional.times(EXACT.divide(limits.fee_bps, _BPS))
+    return notional + notional.times(limits.fee_fraction)

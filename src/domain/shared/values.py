@@ -41,6 +41,9 @@ class Currency:
     def __str__(self) -> str:
         return self.code
 
+    def __hash__(self) -> int:
+        return hash(self.code)  # the generated one makes a tuple first; these are dictionary keys
+
 
 @lru_cache(maxsize=4096)
 def currency(code: str) -> Currency:
@@ -68,6 +71,9 @@ class Symbol:
 
     def __str__(self) -> str:
         return self.code
+
+    def __hash__(self) -> int:
+        return hash(self.code)
 
     @property
     def is_pair(self) -> bool:
@@ -199,7 +205,8 @@ class Money:
         return _money(multiply(self.amount, factor), self.currency)
 
     def _same(self, other: Money) -> None:
-        if self.currency != other.currency:
+        # Currencies are interned by `currency()`, so the comparison by value is the rare case.
+        if self.currency is not other.currency and self.currency != other.currency:
             msg = f"{self} and {other} are different currencies"
             raise CurrencyMismatchError(msg)
 

@@ -32,7 +32,7 @@ class ServerStartError(TraderbotError):
 
     def __init__(self, program: str, said: str) -> None:
         """Take the program's name and the end of its log."""
-        super().__init__(f"{program} did not start. It said:\n{said.strip()}")
+        super().__init__(f"{program} failed. It said:\n{said.strip()}")
         self.program = program
         self.said = said
 

@@ -10,11 +10,11 @@ import msgspec
 
 from traderbot.application.ports.recorded import Actor, DomainEvent, Recorded
 from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.instants import instant
 from traderbot.infrastructure.event_store.body import Envelope, take_apart
 from traderbot.infrastructure.event_store.event_types import EVENT_TYPES
 from traderbot.infrastructure.event_store.upcasters import UPCASTERS, Upcaster, upcast
 from traderbot.infrastructure.event_store.wire import wire_of_dataclass
-from traderbot.infrastructure.persistence.types import instant
 
 
 class _Codec(NamedTuple):

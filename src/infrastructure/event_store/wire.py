@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from traderbot.domain.shared.decimals import plain
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import (
     Currency,
     Money,
@@ -30,7 +31,6 @@ from traderbot.domain.shared.values import (
     trusted_price,
     trusted_quantity,
 )
-from traderbot.infrastructure.persistence.types import instant_text
 
 Convert = Callable[[Any], Any]
 

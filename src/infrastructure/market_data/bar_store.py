@@ -15,7 +15,7 @@ from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import Symbol, symbol, trusted_price, trusted_quantity
-from traderbot.infrastructure.market_data.bar_table import bars as table
+from traderbot.infrastructure.persistence.bar_table import bars as table
 
 _CHUNK = 5_000  # bars in memory twice at a time, however long the import
 

@@ -27,9 +27,7 @@ def writer_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         # One connection, kept by the writer's storage; the pool would only hide it.
         return _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, poolclass=NullPool)
-    return create_engine(
-        parsed, pool_size=1, max_overflow=0, connect_args=_postgres_options(write=True)
-    )
+    return create_engine(parsed, poolclass=NullPool, connect_args=_postgres_options(write=True))
 
 
 def reader_engine(url: str) -> Engine:
@@ -98,6 +96,7 @@ def _sqlite_engine(url: URL, *, begin: str, query_only: bool, poolclass: type) -
         # A power cut must not take back what was acknowledged: FULL syncs on every commit.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from traderbot.application.errors import OutcomeUnknownError
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.ids import UserId
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Price, Symbol
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import (
@@ -26,7 +27,6 @@ from traderbot.infrastructure.persistence.storage import (
     StoredStream,
 )
 from traderbot.infrastructure.persistence.tables import AnswerRow, ProfileRow, StreamRow
-from traderbot.infrastructure.persistence.types import instant_text
 
 _UPSERT = {table: postgres_upsert(table) for table in STATE_TABLES}
 _INSERT = {table: postgres_insert(table) for table in STATE_TABLES}

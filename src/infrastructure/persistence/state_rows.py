@@ -19,6 +19,7 @@ from traderbot.domain.portfolio.events import FillBooked
 from traderbot.domain.portfolio.ledger import postings
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.decimals import plain
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.users.user import User
 from traderbot.infrastructure.persistence.statements import Row
 from traderbot.infrastructure.persistence.tables import (
@@ -32,7 +33,6 @@ from traderbot.infrastructure.persistence.tables import (
     TradeRow,
     UserRow,
 )
-from traderbot.infrastructure.persistence.types import instant_text
 
 
 def _table(model: type[Base]) -> Table:

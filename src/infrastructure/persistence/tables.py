@@ -61,7 +61,7 @@ class EventRow(Base):
     schema: Mapped[int]
     occurred_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
-    command_id: Mapped[str] = mapped_column(index=True)
+    command_id: Mapped[str]  # no index: an event's id is its command's, numbered (unit.py)
     correlation_id: Mapped[str]
     causation_id: Mapped[str]
     actor_type: Mapped[str]

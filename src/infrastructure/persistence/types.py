@@ -10,6 +10,7 @@ from sqlalchemy import DateTime, Dialect, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from traderbot.domain.shared.decimals import canonical, plain
+from traderbot.domain.shared.instants import instant, instant_text
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -55,9 +56,6 @@ class UtcInstant(TypeDecorator[datetime]):
         """Write UTC. A naive datetime is a programming error and raises ValueError."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            msg = "a naive datetime reached the database"
-            raise ValueError(msg)
         return value if dialect.name == "postgresql" else instant_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
@@ -65,15 +63,3 @@ class UtcInstant(TypeDecorator[datetime]):
         if value is None:
             return None
         return instant(value) if isinstance(value, str) else value.astimezone(UTC)
-
-
-def instant_text(at: datetime) -> str:
-    """Return `at` as `2026-11-21T12:00:00.000000Z`: sorts as text in the order of time."""
-    if at.tzinfo is not UTC:
-        at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # strftime is three times as slow
-
-
-def instant(text: str) -> datetime:
-    """Return the instant that `instant_text` wrote."""
-    return datetime.fromisoformat(text)

@@ -13,13 +13,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from traderbot.application.errors import EmailTakenError
-from traderbot.application.ports.clock import IdSource
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Price, Symbol
 from traderbot.domain.users.user import User
 from traderbot.infrastructure.event_store.body import GENESIS, compose, leaf_hash
@@ -32,7 +33,6 @@ from traderbot.infrastructure.persistence.storage import (
     StreamChange,
     Transaction,
 )
-from traderbot.infrastructure.persistence.types import instant_text
 
 # How each kind of stream begins; the name before the dash is its category.
 CATEGORIES: dict[str, Callable[[Any], Any]] = {
@@ -52,6 +52,7 @@ class Live(NamedTuple):
 
 
 _NEW = Live(None, 0, GENESIS)
+_MAX_EVENTS = 0xFFF  # three hex digits number them
 
 
 class StreamCache:
@@ -100,14 +101,11 @@ class _Staged:
 class BatchUnit:
     """`UnitOfWork` for one command after another inside one transaction."""
 
-    def __init__(
-        self, transaction: Transaction, cache: StreamCache, codec: EventCodec, ids: IdSource
-    ) -> None:
+    def __init__(self, transaction: Transaction, cache: StreamCache, codec: EventCodec) -> None:
         """Begin an empty batch."""
         self._transaction = transaction
         self._cache = cache
         self._codec = codec
-        self._ids = ids
         self._before: dict[str, Live] = {}  # as the transaction found them
         self._streams: dict[str, Live] = {}  # as the batch has made them
         self._events: list[tuple[str, int, DomainEvent]] = []
@@ -163,10 +161,15 @@ class BatchUnit:
             # A stream nobody looked for is new; compare-and-set finds out if it is not.
             live = self._before.setdefault(stream_id, _NEW)
         state, version, head = live
+        rows, numbered = staged.rows, self._command_id[:-3]
+        if len(rows) + len(events) > _MAX_EVENTS:
+            msg = f"one command may cause {_MAX_EVENTS} events at most"
+            raise InvalidValueError(msg)
         for event in events:
             version += 1
             name, schema, data = self._codec.encode(event)
-            event_id = self._ids.new()
+            # The command's own id, numbered: one index finds an event, and a command's events.
+            event_id = f"{numbered}{len(rows) + 1:03x}"
             occurred_at = instant_text(event.at)
             body = compose(
                 actor=self._actor,
@@ -184,7 +187,7 @@ class BatchUnit:
                 version=version,
             )
             head = leaf_hash(body)
-            staged.rows.append(
+            rows.append(
                 (
                     event_id,
                     stream_id,

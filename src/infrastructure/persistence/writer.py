@@ -10,6 +10,7 @@ import asyncio
 import logging
 import queue
 import random
+import sqlite3
 import threading
 import time
 import typing
@@ -31,6 +32,7 @@ from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command, Handlers, IdempotencyKey, Origin
 from traderbot.application.ports.event_bus import EventSink
 from traderbot.domain.shared.errors import TraderbotError
+from traderbot.domain.shared.instants import instant_text
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.fingerprint import fingerprint_of
 from traderbot.infrastructure.persistence.storage import (
@@ -39,7 +41,6 @@ from traderbot.infrastructure.persistence.storage import (
     Storage,
     Transaction,
 )
-from traderbot.infrastructure.persistence.types import instant_text
 from traderbot.infrastructure.persistence.unit import BatchUnit, StreamCache
 
 R = TypeVar("R")
@@ -100,7 +101,7 @@ class Writer:
         self._max_batch = max_batch
         self._cache = StreamCache()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._gate = threading.Lock()  # no job enters after the sentinel of `close`
+        self._closing = threading.Lock()
         self._closed = False
         self._storage: Storage | None = None
         self._broken: BaseException | None = None
@@ -143,21 +144,35 @@ class Writer:
 
     def close(self) -> None:
         """Finish what waits, then stop the thread. Asking twice is harmless."""
-        with self._gate:
+        with self._closing:
             if not self._closed:
                 self._closed = True
                 self._jobs.put(None)
         self._thread.join()
 
     def _put(self, job: Job) -> None:
-        with self._gate:
-            if self._closed:
-                msg = "the application is closed"
-                raise ClosedError(msg)
-            if self._jobs.qsize() >= _MAX_WAITING:
-                msg = f"{_MAX_WAITING} commands are waiting already"
-                raise OverloadedError(msg)
-            self._jobs.put(job)
+        if self._closed:
+            raise _closed()
+        if self._jobs.qsize() >= _MAX_WAITING:
+            msg = f"{_MAX_WAITING} commands are waiting already"
+            raise OverloadedError(msg)
+        # No lock on the way in. Whoever slips in behind the sentinel of `close` is turned away:
+        # by the thread's own last sweep or, if it came after that, by this one.
+        self._jobs.put(job)
+        if self._closed:
+            self._thread.join()
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        late: list[Job] = []
+        try:
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    job.error = _closed()
+                    late.append(job)
+        except queue.Empty:
+            self._release(late)
 
     # The writer's own thread -----------------------------------------------------------------
 
@@ -175,6 +190,7 @@ class Writer:
             self._release(jobs)
             jobs = self._next_jobs()
         self._storage.close()
+        self._turn_away()
 
     def _next_jobs(self) -> list[Job]:
         """Wait for one job and take along what else is there."""
@@ -235,7 +251,7 @@ class Writer:
         try:
             if storage.seen_elsewhere():
                 self._cache.distrust()
-            unit = BatchUnit(transaction, self._cache, self._codec, self._ids)
+            unit = BatchUnit(transaction, self._cache, self._codec)
             published = self._run_handlers(jobs, transaction, unit)
             changes = unit.changes()
             if changes.events or changes.answers or changes.profiles:
@@ -248,8 +264,12 @@ class Writer:
         except BaseException:
             transaction.rollback()
             raise
-        unit.remember()
-        self._sink.committed(published)
+        try:
+            unit.remember()
+            self._sink.committed(published)
+        except Exception:  # what is durable must not be run again
+            self._cache.distrust()
+            _log.exception("telling of a commit failed")
 
     def _run_handlers(
         self, jobs: Sequence[Job], transaction: Transaction, unit: BatchUnit
@@ -319,10 +339,19 @@ def answer_type(kind: type[Command[Any]]) -> Any:  # noqa: ANN401 - any type
     raise TypeError(msg)
 
 
+def _closed() -> ClosedError:
+    return ClosedError("the application is closed")
+
+
 def _wake(futures: list[asyncio.Future[Any]]) -> None:
     for future in futures:
         if not future.done():  # a cancelled caller is not waiting any more
             future.set_result(None)
+
+
+def _is_psycopg(error: BaseException | None) -> bool:
+    # By name: the driver is an extra that may not be installed.
+    return type(error).__module__.partition(".")[0] == "psycopg"
 
 
 def _worth_retrying(error: BaseException) -> bool:
@@ -334,7 +363,7 @@ def _as_ours(error: BaseException | None) -> BaseException:
         return error
     if isinstance(error, StaleStreamError):
         return StaleAggregateError(f"{error}; given up after {_ATTEMPTS} attempts")
-    if isinstance(error, SQLAlchemyError) or type(error).__module__.startswith("psycopg"):
+    if isinstance(error, (SQLAlchemyError, sqlite3.Error)) or _is_psycopg(error):
         _log.error("the database failed: %r", error)
         ours = DatabaseUnavailableError("the database did not take it; nothing was written")
         ours.__cause__ = error

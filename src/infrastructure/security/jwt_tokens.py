@@ -56,7 +56,7 @@ class JoseTokenCodec(TokenCodec):
     To rotate, add the new key and sign with it; remove the old one a lifetime later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- named, and all but four have one sensible value
         self,
         *,
         keys: Mapping[str, bytes],
@@ -67,13 +67,13 @@ class JoseTokenCodec(TokenCodec):
         leeway: timedelta = LEEWAY,
         new_token_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
     ) -> None:
-        """Take the keys, each under the `kid` that tokens name it by.
+        """Take the keys, each under the `kid` that tokens name it by; `key_id` makes a good one.
 
         Raises ValueError if a key is shorter than 32 bytes or looks like a public key, if the
         signing key is not among them, or if a name or a duration makes no sense.
         """
         if signing_kid not in keys:
-            msg = "the signing key is not among the keys"
+            msg = "the signing key must be among the keys"
             raise ValueError(msg)
         for text in (*keys, issuer, audience):
             _require_text(text)
@@ -84,7 +84,7 @@ class JoseTokenCodec(TokenCodec):
         self._signing_kid = signing_kid
         self._issuer = issuer
         self._audience = audience
-        self._lifetime_seconds = int(lifetime.total_seconds())
+        self._lifetime_seconds = lifetime // timedelta(seconds=1)
         self._leeway = leeway
         self._new_token_id = new_token_id
 

@@ -17,6 +17,7 @@ from redis import AuthenticationError, Redis
 from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from tests.servers import SharedPostgres
 from traderbot.infrastructure.embedded.postgres import postgres
 from traderbot.infrastructure.embedded.privileges import private_folder, unprivileged
 from traderbot.infrastructure.embedded.process import ServerStartError
@@ -46,6 +47,17 @@ def data() -> Iterator[Path]:
 def test_a_database_of_the_shared_server_is_empty(postgres_url: str) -> None:
     tables = "select count(*) from information_schema.tables where table_schema = 'public'"
     assert _ask(postgres_url, tables) == 0
+
+
+def test_a_database_may_be_a_copy_of_another(
+    postgres_server: SharedPostgres, module_postgres_url: str
+) -> None:
+    _tell(module_postgres_url, "create table copied (x int)", "insert into copied values (7)")
+    template = make_url(module_postgres_url).database
+    assert template is not None
+    with postgres_server.database(template) as url:
+        assert url != module_postgres_url
+        assert _ask(url, "select x from copied") == 7
 
 
 def test_a_committed_row_survives_kill_9_and_a_restart() -> None:

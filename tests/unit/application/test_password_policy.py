@@ -35,9 +35,7 @@ def test_a_long_password_is_refused(length: int) -> None:
         check_password_policy("a" * length)
 
 
-@pytest.mark.parametrize(
-    "odd", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\ud800", "\udfff"]
-)
+@pytest.mark.parametrize("odd", ["\x00", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\ud800"])
 def test_a_character_nobody_types_is_refused(odd: str) -> None:
     with pytest.raises(WeakPasswordError, match="cannot be typed"):
         check_password_policy(f"four words {odd} in a row")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from traderbot.infrastructure.market_data import bar_table
-from traderbot.infrastructure.persistence import tables
+from traderbot.infrastructure.persistence import bar_table, tables
 
 assert bar_table  # noqa: S101 - imported so that its table is known to `alembic check`
 

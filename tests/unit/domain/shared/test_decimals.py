@@ -27,7 +27,9 @@ LARGEST = "99999999999999999999.999999999999999999"
 SMALLEST = "0.000000000000000001"
 
 # Everything the columns can hold, and the smaller numbers people trade with.
-numbers = st.integers(-(10**38) + 1, 10**38 - 1).map(lambda units: Decimal(units).scaleb(-18, EXACT))
+numbers = st.integers(-(10**38) + 1, 10**38 - 1).map(
+    lambda units: Decimal(units).scaleb(-18, EXACT)
+)
 amounts = st.integers(0, 10**16).map(lambda units: Decimal(units).scaleb(-8))
 
 

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -24,14 +25,10 @@ from traderbot.domain.shared.values import (
     trusted_quantity,
 )
 
-_MAKERS: list[Callable[[object], object]] = [
-    lambda value: Quantity(value),  # type: ignore[arg-type]
-    lambda value: Price(value),  # type: ignore[arg-type]
-    lambda value: Money(value, "USD"),  # type: ignore[arg-type]
-]
 
-
-@pytest.mark.parametrize("make", _MAKERS, ids=["Quantity", "Price", "Money"])
+@pytest.mark.parametrize(
+    "make", [Quantity, Price, partial(Money, currency_="USD")], ids=["Quantity", "Price", "Money"]
+)
 @pytest.mark.parametrize(
     "wrong",
     [0.1, True, None, "NaN", "1e5", "+1", " 1", "1_0", "٣", "1" * 40, "1\x00", Decimal("Infinity")],
@@ -66,7 +63,7 @@ def test_quantities_add_and_subtract_exactly() -> None:
 
 
 def test_no_quantity_is_left_below_nothing() -> None:
-    with pytest.raises(InvalidValueError, match="1 - 1.1"):
+    with pytest.raises(InvalidValueError, match=r"1 - 1\.1"):
         Quantity("1") - Quantity("1.1")
 
 
@@ -101,7 +98,8 @@ def test_a_small_price_is_written_without_an_exponent() -> None:
 
 
 def test_a_price_is_no_quantity() -> None:
-    assert Price("1") != Quantity("1")
+    alike: list[object] = [Price("1"), Quantity("1")]
+    assert alike[0] != alike[1]
     with pytest.raises(TypeError):
         _ = Price("1") < Quantity("1")  # type: ignore[operator]
 
@@ -123,7 +121,7 @@ _TWO_CURRENCIES: list[Callable[[Money, Money], object]] = [
     lambda left, right: left <= right,
     lambda left, right: left > right,
     lambda left, right: left >= right,
-    lambda left, right: min(left, right),
+    min,
 ]
 
 
@@ -211,7 +209,19 @@ def test_a_currency_is_2_to_10_capitals_or_digits(code: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "U", "usd", "US D", "USD\n", "ABCDEFGHIJK", "ÜSD", "ＵＳＤ", "U٣", "\ud800\ud800", "A\x00"],
+    [
+        "",
+        "U",
+        "usd",
+        "US D",
+        "USD\n",
+        "ABCDEFGHIJK",
+        "ÜSD",
+        "ＵＳＤ",
+        "U٣",
+        "\ud800\ud800",
+        "A\x00",
+    ],
     ids=ascii,
 )
 def test_a_currency_of_any_other_form_is_refused(wrong: str) -> None:
@@ -256,8 +266,8 @@ def test_a_symbol_knows_what_its_price_is_counted_in(code: str, quote: str) -> N
         "BTC//USD",
         "..",
         "A" * 11,
-        "АAPL",  # noqa: RUF001 - its first letter is Cyrillic
-        "ＡＡＰＬ",  # noqa: RUF001 - full-width letters
+        "АAPL",  # its first letter is Cyrillic
+        "ＡＡＰＬ",  # full-width letters
         "A\x00",
         "\ud800",
         "A'; DROP TABLE orders",

@@ -91,8 +91,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("event_id", name=op.f("uq_events_event_id")),
         sa.UniqueConstraint("stream_id", "version", name=op.f("uq_events_stream_id_version")),
     )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_events_command_id"), ["command_id"], unique=False)
 
     op.create_table(
         "idempotency",

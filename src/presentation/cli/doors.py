@@ -1,0 +1,188 @@
+"""What the command line asks of the program it belongs to; `traderbot.doors` answers it.
+
+Everything here may be slow to make, so it is asked for by the verb that needs it and never before:
+`--help` touches none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from traderbot.application.application import Application
+from traderbot.application.ports.health import Health
+from traderbot.domain.market.bars import Bar
+from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.shared.values import Symbol
+
+# Called with how much is done and how much there is.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What `init` made, or found made already."""
+
+    data_folder: str
+    secret: str  # where the signing key is kept, never the key
+    database: str  # its URL without the password
+    schema: str
+    created: bool  # whether the database was empty before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """Which schema a database has, and which one this program needs."""
+
+    database: str  # its URL without the password
+    current: str | None  # None when the database is empty
+    newest: str
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.current == self.newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPlan:
+    """Where the settings would have the server listen."""
+
+    host: str
+    port: int
+    environment: str
+
+
+class SettingLine(Protocol):
+    """One variable, the value in use with secrets masked, and who set it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+    @property
+    def origin(self) -> str: ...
+
+
+class SettingProblem(Protocol):
+    """One thing to put right before the program can start."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def remedy(self) -> str: ...
+
+
+class Oddity(Protocol):
+    """Something odd about a series of bars."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+class DemoReport(Protocol):
+    """What the demonstration showed."""
+
+    @property
+    def lines(self) -> Sequence[str]: ...
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def as_json(self) -> Mapping[str, Any]: ...
+
+
+class Doors(Protocol):
+    """The ways into the program. `database` is a URL or a SQLite file; None asks the settings.
+
+    Every method raises TraderbotError with a sentence for the person at the keyboard.
+    """
+
+    def version(self) -> str:
+        """Return the version of the program."""
+        ...
+
+    def application(self, database: str | None) -> AbstractContextManager[Application]:
+        """Open a database that is there and has the newest schema; nothing is made or migrated."""
+        ...
+
+    def initialise(self, database: str | None) -> Installation:
+        """Make the data folder, the secrets and the database; what is there already stays."""
+        ...
+
+    def server_plan(self, database: str | None) -> ServerPlan:
+        """Return where the server would listen."""
+        ...
+
+    def serve(
+        self, database: str | None, host: str, port: int, on_ready: Callable[[str], None]
+    ) -> None:
+        """Serve the REST API until it is told to stop; `on_ready` hears the URL once it listens."""
+        ...
+
+    def openapi(self) -> Mapping[str, Any]:
+        """Return the schema of the REST API; nothing is opened for it."""
+        ...
+
+    def doctor(self, database: str | None) -> Sequence[Health]:
+        """Look at everything the program stands on."""
+        ...
+
+    def settings(self) -> Sequence[SettingLine]:
+        """Return every setting in use."""
+        ...
+
+    def setting_problems(self) -> Sequence[SettingProblem]:
+        """Return everything that would keep the program from starting."""
+        ...
+
+    def schema(self, database: str | None) -> Schema:
+        """Return which schema a database has."""
+        ...
+
+    def upgrade(self, database: str | None) -> Schema:
+        """Bring a database to the newest schema, making it when it is not there."""
+        ...
+
+    def schema_differences(self, database: str | None) -> Sequence[str]:
+        """Return how the tables differ from what they should be."""
+        ...
+
+    def read_bars(
+        self, path: Path, symbol: Symbol, timeframe: Timeframe, progress: Progress
+    ) -> Sequence[Bar]:
+        """Return the bars of a CSV file; `progress` counts bytes."""
+        ...
+
+    def sample_bars(self, name: str) -> Sequence[Bar]:
+        """Return the bars of a sample that comes with the program."""
+        ...
+
+    def odd_bars(self, bars: Sequence[Bar]) -> Sequence[Oddity]:
+        """Return what is odd about one series."""
+        ...
+
+    def load_strategies(self, folder: Path | None) -> None:
+        """Register the strategies that come with the program, and those of a folder."""
+        ...
+
+    def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
+        """Run the demonstration, in a database of its own."""
+        ...
