@@ -27,7 +27,7 @@ from traderbot.bootstrap import Traderbot
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.risk.limits import Limits
-from traderbot.domain.shared.decimals import EXACT, add, multiply, plain, subtract
+from traderbot.domain.shared.decimals import EXACT, ZERO, add, multiply, plain, subtract
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Money, symbol
 from traderbot.domain.strategies.registry import StrategyRegistry
@@ -196,7 +196,7 @@ def _report(
     portfolio = application.views.portfolio(None, portfolio_id)
     assert portfolio is not None  # noqa: S101 - the demo has just opened it
     trades = sorted(_all_trades(application, portfolio_id), key=lambda it: (it.at, it.symbol))
-    realised = fees = unrealised = held = Decimal(0)
+    realised = fees = unrealised = held = cash = ZERO
     for position in portfolio.positions:
         close = series[position.symbol][-1].close.value
         worth = multiply(Decimal(position.quantity), close)
@@ -204,7 +204,8 @@ def _report(
         unrealised = add(unrealised, subtract(worth, Decimal(position.cost)))
         realised = add(realised, Decimal(position.realised))
         fees = add(fees, Decimal(position.fees))
-    cash = sum_of(balance.total for balance in portfolio.balances)
+    for balance in portfolio.balances:
+        cash = add(cash, Decimal(balance.total))
     sold = next(trade for trade in trades if trade.side == "sell")
     return DemoReport(
         bars=len(decisions),

@@ -62,8 +62,10 @@ class MemoryViews:
         """Return what is needed to check a password."""
         with self._memory.reading:
             profile = self._memory.profiles.get(email)
-            row = profile and self._memory.row(UserRow, profile.user_id)
-        if profile is None or row is None:
+            if profile is None:
+                return None
+            row = self._memory.row(UserRow, profile.user_id)
+        if row is None:
             return None
         return Credentials(
             user_id=profile.user_id,

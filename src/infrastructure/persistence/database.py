@@ -17,17 +17,21 @@ from traderbot.application.errors import DatabaseUnavailableError
 _BUSY_MILLISECONDS = 5000
 
 
-def writer_engine(url: str) -> Engine:
-    """Return an engine for the one writer: durable before it answers, and first in line.
+def writer_engine(url: str, connections: int = 1) -> Engine:
+    """Return an engine whose transactions write: durable before they answer, and first in line.
+
+    By default nothing is pooled: the writer's storage keeps its one connection itself.
 
     Raises:
         DatabaseUnavailableError: the URL names no database this program knows.
     """
     parsed = database_url(url)
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if connections > 1:
+        pool = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0}
     if parsed.get_backend_name() == "sqlite":
-        # One connection, kept by the writer's storage; the pool would only hide it.
-        return _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, poolclass=NullPool)
-    return create_engine(parsed, poolclass=NullPool, connect_args=_postgres_options(write=True))
+        return _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, pool=pool)
+    return create_engine(parsed, connect_args=_postgres_options(write=True), **pool)
 
 
 def reader_engine(url: str) -> Engine:
@@ -38,7 +42,8 @@ def reader_engine(url: str) -> Engine:
     """
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, begin="BEGIN", query_only=True, poolclass=QueuePool)
+        pool = {"poolclass": QueuePool, "pool_size": 10, "max_overflow": 10, "pool_timeout": 2}
+        return _sqlite_engine(parsed, begin="BEGIN", query_only=True, pool=pool)
     return create_engine(
         parsed,
         pool_size=10,
@@ -72,14 +77,11 @@ def database_url(url: str) -> URL:
     return parsed
 
 
-def _sqlite_engine(url: URL, *, begin: str, query_only: bool, poolclass: type) -> Engine:
+def _sqlite_engine(url: URL, *, begin: str, query_only: bool, pool: dict[str, Any]) -> Engine:
     assert url.database is not None  # noqa: S101 - checked by database_url
     folder = Path(url.database).parent
     if not query_only:
         folder.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"poolclass": poolclass}
-    if poolclass is QueuePool:
-        options |= {"pool_size": 10, "max_overflow": 10, "pool_timeout": 2}
     engine = create_engine(
         url,
         # The driver's own transaction handling is switched off: it would begin too late.
@@ -88,7 +90,7 @@ def _sqlite_engine(url: URL, *, begin: str, query_only: bool, poolclass: type) -
             "check_same_thread": False,
             "timeout": _BUSY_MILLISECONDS / 1000,
         },
-        **options,
+        **pool,
     )
 
     @event.listens_for(engine, "connect")
@@ -125,5 +127,9 @@ def _postgres_options(*, write: bool) -> dict[str, Any]:
         "TimeZone": "UTC",
         "default_transaction_read_only": "off" if write else "on",
     }
+    if write:
+        # Every statement of the writer finds its rows by key. Its plans are prepared while the tables
+        # are still small, and a sequential scan chosen then would stay when they are not.
+        settings |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {"options": options, "connect_timeout": 5}

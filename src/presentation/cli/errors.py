@@ -58,7 +58,7 @@ _NEXT_STEPS = {
     "CORRUPT_HISTORY": "stop trading and run: traderbot audit verify",
     "CONFIGURATION": "see every problem with: traderbot config check",
     "EMAIL_TAKEN": "see who is there with: traderbot user list",
-    "NO_REFERENCE_PRICE": "import bars with `traderbot data import`, or give --limit",
+    "NO_REFERENCE_PRICE": "import bars with `traderbot data import`, or give --limit-price",
     "IDEMPOTENCY_KEY_REUSED": "choose another --key",
     "INSUFFICIENT_FUNDS": "see what is free with: traderbot portfolio show",
     "BAD_CURSOR": "use the next_cursor of the page before",
@@ -118,7 +118,7 @@ def envelope(error: BaseException) -> Mapping[str, Any]:
     if step is not None:
         body["next_step"] = step
     if isinstance(error, TraderbotError):
-        details = {name: plain_data(value) for name, value in vars(error).items()}
+        details = {name: plain_data(value) for name, value in vars(error).items() if name[0] != "_"}
         if details:
             body["details"] = details
     return {"success": False, "error": body}

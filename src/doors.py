@@ -1,0 +1,2 @@
+class ProgramDoors:
+    def version(self): return "x"

@@ -1,0 +1,64 @@
+"""Who asks: a bearer token proves it, and the database says what they are today."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from traderbot.application.ports.token_codec import InvalidTokenError
+from traderbot.application.views import UserView
+from traderbot.domain.shared.ids import UserId
+from traderbot.domain.users.user import Role
+from traderbot.presentation.api.backend import Uses
+from traderbot.presentation.api.errors import ApiError
+
+
+class _Bearer(OAuth2PasswordBearer):
+    """FastAPI's own scheme for the documentation, with a stricter look at the header."""
+
+    async def __call__(self, request: Request) -> str:
+        """Return the token of the one Authorization header."""
+        given = request.headers.getlist("authorization")
+        if not given:
+            msg = "send a token: Authorization: Bearer <token>"
+            raise ApiError("NOT_AUTHENTICATED", msg)
+        scheme, _, token = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not token:
+            raise ApiError("INVALID_TOKEN", _REFUSED)
+        return token
+
+
+# One answer for every cause: which check failed, or whether the user exists, is nobody's business.
+_REFUSED = "the token is not valid; get a new one from /auth/token"
+_bearer = _Bearer(
+    tokenUrl="auth/token", scheme_name="bearer", description="a token from `POST /auth/token`"
+)
+
+
+async def current_user(token: Annotated[str, Depends(_bearer)], use: Uses) -> UserView:
+    """Return the active user the token was issued to, as the database knows them now."""
+    application = use.application
+    try:
+        claims = use.tokens.verify(token, at=application.clock.now())
+    except InvalidTokenError as error:
+        raise ApiError("INVALID_TOKEN", _REFUSED) from error
+    user = await use.ask(application.views.user, UserId(claims.subject))
+    if user is None or not user.active:
+        raise ApiError("INVALID_TOKEN", _REFUSED)
+    return user
+
+
+CurrentUser = Annotated[UserView, Depends(current_user)]
+
+
+async def current_trader(user: CurrentUser) -> UserView:
+    """Return the user if they may trade. What the token says of roles is not asked."""
+    if user.role != Role.TRADER:
+        msg = "this needs the role trader"
+        raise ApiError("NOT_ALLOWED", msg)
+    return user
+
+
+CurrentTrader = Annotated[UserView, Depends(current_trader)]

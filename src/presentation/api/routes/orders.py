@@ -1,0 +1,109 @@
+"""Orders: place, find, cancel, and have them explained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi import Query as InQuery
+
+from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.errors import NotFoundError
+from traderbot.domain.shared.ids import OrderId, UserId
+from traderbot.presentation.api.auth import CurrentTrader, CurrentUser, current_user
+from traderbot.presentation.api.backend import Uses
+from traderbot.presentation.api.dependencies import CleanQuery, KeyedOrigin, PlainOrigin
+from traderbot.presentation.api.documentation import ANY, BODY, KEYED, PRIVATE, WRITE, failures
+from traderbot.presentation.api.json_body import StrictRoute
+from traderbot.presentation.api.schemas.orders import (
+    ExplanationShown,
+    OrderEvents,
+    OrderPage,
+    OrderQuery,
+    OrderShown,
+    PlaceOrderBody,
+)
+from traderbot.presentation.api.schemas.values import OrderIdPath
+
+router = APIRouter(
+    prefix="/orders",
+    tags=["orders"],
+    route_class=StrictRoute,
+    dependencies=[Depends(current_user), CleanQuery],
+)
+
+
+@router.post(
+    "",
+    name="create",
+    status_code=201,
+    responses=failures(
+        ANY,
+        PRIVATE,
+        BODY,
+        WRITE,
+        KEYED,
+        "NOT_ALLOWED",
+        "NOT_FOUND",
+        "INVALID_TICKET",
+        "NO_REFERENCE_PRICE",
+    ),
+)
+async def place_order(
+    body: PlaceOrderBody, trader: CurrentTrader, origin: KeyedOrigin, use: Uses
+) -> OrderShown:
+    """Place an order. One that breaks a limit is recorded too: its status is `refused`."""
+    return OrderShown.of(await use.execute(body.to_command(UserId(trader.user_id)), origin))
+
+
+@router.get("", name="list", responses=failures(ANY, PRIVATE, "BAD_CURSOR"))
+async def list_orders(
+    which: Annotated[OrderQuery, InQuery()], user: CurrentUser, use: Uses
+) -> OrderPage:
+    """List your orders, newest first."""
+    found = await use.ask(
+        use.application.views.orders,
+        which.to_filter(UserId(user.user_id)),
+        limit=which.limit,
+        cursor=which.cursor,
+    )
+    return OrderPage.of(found)
+
+
+@router.get("/{order_id}", name="get", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
+async def get_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> OrderShown:
+    """Show an order."""
+    found = await use.ask(use.application.views.order, UserId(user.user_id), OrderId(order_id))
+    if found is None:
+        what = "order"
+        raise NotFoundError(what, order_id)
+    return OrderShown.of(found)
+
+
+@router.delete(
+    "/{order_id}",
+    name="cancel",
+    responses=failures(ANY, PRIVATE, WRITE, "NOT_ALLOWED", "NOT_FOUND", "ORDER_CLOSED"),
+)
+async def cancel_order(
+    order_id: OrderIdPath, trader: CurrentTrader, origin: PlainOrigin, use: Uses
+) -> OrderShown:
+    """Give up what is not filled of an order. Asking twice is harmless."""
+    command = CancelOrder(owner_id=UserId(trader.user_id), order_id=OrderId(order_id))
+    return OrderShown.of(await use.execute(command, origin))
+
+
+@router.get("/{order_id}/events", name="events", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
+async def list_events(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> OrderEvents:
+    """List what was recorded of an order, oldest first."""
+    story = await use.ask(use.application.audit.explain, OrderId(order_id), UserId(user.user_id))
+    return OrderEvents.of([each for each in story.events if each.stream.endswith(order_id)])
+
+
+@router.get(
+    "/{order_id}/explanation", name="explain", responses=failures(ANY, PRIVATE, "NOT_FOUND")
+)
+async def explain_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> ExplanationShown:
+    """Tell an order's whole story: who wanted it, why, what was recorded, what it moved."""
+    story = await use.ask(use.application.audit.explain, OrderId(order_id), UserId(user.user_id))
+    return ExplanationShown.of(story)

@@ -1,0 +1,251 @@
+"""Orders: bodies in, views out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from traderbot.application.commands.place_order import PlaceOrder
+from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
+from traderbot.application.ports.views import OrderFilter
+from traderbot.application.views import OrderView, Page
+from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
+from traderbot.domain.shared.ids import PortfolioId, UserId
+from traderbot.domain.shared.values import Price, Quantity, symbol
+from traderbot.presentation.api.schemas.portfolios import PageQuery
+from traderbot.presentation.api.schemas.values import (
+    EXAMPLE_INSTANT,
+    EXAMPLE_ORDER,
+    EXAMPLE_PORTFOLIO,
+    EXAMPLE_USER,
+    Amount,
+    Body,
+    DecimalText,
+    IdText,
+    Instant,
+    InstantText,
+    Shown,
+    SymbolText,
+)
+
+
+class PlaceOrderBody(Body):
+    """A wish to trade: a market order, or a limit order with its price."""
+
+    portfolio_id: IdText
+    symbol: SymbolText
+    side: Literal["buy", "sell"]
+    type: Literal["market", "limit"]
+    quantity: DecimalText
+    limit_price: DecimalText | None = None
+    time_in_force: Literal["gtc"] = "gtc"
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "portfolio_id": EXAMPLE_PORTFOLIO,
+                    "symbol": "AAPL",
+                    "side": "buy",
+                    "type": "limit",
+                    "quantity": "10",
+                    "limit_price": "195.50",
+                }
+            ]
+        }
+    )
+
+    def to_command(self, owner_id: UserId) -> PlaceOrder:
+        """Return the wish. Raises InvalidTicketError, InvalidValueError."""
+        return PlaceOrder(
+            owner_id=owner_id,
+            ticket=Ticket(
+                portfolio_id=PortfolioId(self.portfolio_id),
+                symbol=symbol(self.symbol),
+                side=Side(self.side),
+                quantity=Quantity(self.quantity),
+                kind=OrderKind(self.type),
+                limit_price=None if self.limit_price is None else Price(self.limit_price),
+                time_in_force=TimeInForce(self.time_in_force),
+            ),
+        )
+
+
+class OrderQuery(PageQuery):
+    """Which orders; what is left out means any."""
+
+    status: OrderStatus | None = None
+    symbol: SymbolText | None = None
+    side: Side | None = None
+    portfolio_id: IdText | None = None
+    placed_from: InstantText | None = Field(default=None, description="at or after this instant")
+    placed_until: InstantText | None = Field(default=None, description="before this instant")
+
+    def to_filter(self, owner_id: UserId) -> OrderFilter:
+        """Return the question."""
+        return OrderFilter(
+            owner_id=owner_id,
+            portfolio_id=None if self.portfolio_id is None else PortfolioId(self.portfolio_id),
+            status=self.status,
+            symbol=None if self.symbol is None else symbol(self.symbol),
+            side=self.side,
+            placed_from=self.placed_from,
+            placed_until=self.placed_until,
+        )
+
+
+class ReasonShown(Shown):
+    """A limit the order broke, as it was in force, and the value that broke it."""
+
+    code: str
+    limit: str
+    value: str
+
+
+_ORDER = {
+    "order_id": EXAMPLE_ORDER,
+    "owner_id": EXAMPLE_USER,
+    "portfolio_id": EXAMPLE_PORTFOLIO,
+    "bot_run_id": None,
+    "symbol": "AAPL",
+    "side": "buy",
+    "type": "limit",
+    "time_in_force": "gtc",
+    "quantity": "10",
+    "limit_price": "195.5",
+    "status": "approved",
+    "filled": "0",
+    "remaining": "10",
+    "average_price": None,
+    "fees": "0",
+    "reserved": "1956.955",
+    "currency": "USD",
+    "reasons": [],
+    "venue_order_id": None,
+    "placed_at": EXAMPLE_INSTANT,
+    "updated_at": EXAMPLE_INSTANT,
+    "version": 2,
+}
+_EVENT = {
+    "position": 42,
+    "id": "0199a1b2-0000-7000-8000-00000000002a",
+    "stream": f"order-{EXAMPLE_ORDER}",
+    "version": 1,
+    "type": "order.placed",
+    "occurred_at": EXAMPLE_INSTANT,
+    "recorded_at": EXAMPLE_INSTANT,
+    "actor": f"user {EXAMPLE_USER} via api",
+    "command_id": "0199a1b2-0000-7000-8000-000000000029",
+    "causation_id": "0199a1b2-0000-7000-8000-000000000029",
+    "changes": {"status": "placed"},
+    "data": {"symbol": "AAPL", "side": "buy", "quantity": "10"},
+}
+
+
+class OrderShown(Shown):
+    """An order. Amounts are in `currency`; `average_price` is null before the first fill."""
+
+    order_id: str
+    owner_id: str
+    portfolio_id: str
+    bot_run_id: str | None
+    symbol: str
+    side: str = Field(description="buy or sell")
+    type: str = Field(description="market or limit")
+    time_in_force: str
+    quantity: Amount
+    limit_price: Amount | None
+    status: str = Field(
+        description="placed, approved, refused, accepted, partially_filled, filled or canceled"
+    )
+    filled: Amount
+    remaining: Amount
+    average_price: Amount | None
+    fees: Amount
+    reserved: Amount
+    currency: str
+    reasons: list[ReasonShown] = Field(description="why it was refused")
+    venue_order_id: str | None
+    placed_at: Instant
+    updated_at: Instant
+    version: int = Field(description="how many events made it")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ORDER]})
+
+    @classmethod
+    def of(cls, view: OrderView) -> OrderShown:
+        """Show a view."""
+        return cls.model_validate(view)
+
+
+class OrderPage(Shown):
+    """Some orders, newest first; `next_cursor` asks for more."""
+
+    items: list[OrderShown]
+    next_cursor: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_ORDER], "next_cursor": None}]}
+    )
+
+    @classmethod
+    def of(cls, page: Page[OrderView]) -> OrderPage:
+        """Show a page of views."""
+        return cls(items=[OrderShown.of(view) for view in page.items], next_cursor=page.next_cursor)
+
+
+class EventShown(Shown):
+    """One event of the log, as it concerns an order."""
+
+    position: int
+    id: str
+    stream: str
+    version: int
+    type: str
+    occurred_at: Instant
+    recorded_at: Instant
+    actor: str
+    command_id: str
+    causation_id: str
+    changes: Mapping[str, str] = Field(description="field: what it became")
+    data: Mapping[str, Any] = Field(description="what was recorded")
+
+
+class OrderEvents(Shown):
+    """An order's own events, oldest first."""
+
+    items: list[EventShown]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EVENT]}]})
+
+    @classmethod
+    def of(cls, events: Sequence[ExplainedEvent]) -> OrderEvents:
+        """Show events."""
+        return cls(items=[EventShown.model_validate(event) for event in events])
+
+
+class ExplanationShown(Shown):
+    """Why there is this order, and what became of it."""
+
+    order: OrderShown
+    decision: Mapping[str, Any] | None = Field(
+        description="the bot's decision record, when a bot asked for the order"
+    )
+    events: list[EventShown] = Field(
+        description="of the order, and of the portfolio because of it"
+    )
+    ledger: list[Mapping[str, str]] = Field(description="what was posted because of it")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"order": _ORDER, "decision": None, "events": [_EVENT], "ledger": []}]
+        }
+    )
+
+    @classmethod
+    def of(cls, explanation: OrderExplanation) -> ExplanationShown:
+        """Show an explanation."""
+        return cls.model_validate(explanation)

@@ -1,0 +1,151 @@
+"""`traderbot data …`."""
+# ruff: noqa: PLC0415 - `--help` must not pay for what the verbs import
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from traderbot.presentation.cli.errors import ExitCode, UsageError
+from traderbot.presentation.cli.parts import Table
+from traderbot.presentation.cli.plain import moment
+from traderbot.presentation.cli.session import Session
+from traderbot.presentation.cli.verb import Database, noun, verb
+
+if TYPE_CHECKING:
+    from traderbot.domain.market.bars import Bar
+    from traderbot.presentation.cli.doors import Oddity
+
+app = noun()
+
+TimeframeName = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
+
+
+@verb(app, "import", example="traderbot data import ibm.csv --symbol IBM --timeframe 1d")
+def import_(
+    session: Session,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A .csv or .csv.gz file of bars.")
+    ] = None,
+    *,
+    symbol: Annotated[
+        str | None, typer.Option(metavar="SYMBOL", help="Whose bars they are, such as IBM.")
+    ] = None,
+    timeframe: Annotated[
+        TimeframeName | None, typer.Option(help="How long each of the bars lasts.")
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Instead of a file, bars that come along, such as IBM."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what is wrong or odd; import nothing.")
+    ] = False,
+    database: Database = None,
+) -> int:
+    """Import bars from a file, all of them or, if one line is bad, none.
+
+    The first line names the columns: timestamp (or date), open, high, low, close, volume. Bars
+    that are there already with the same values are no error.
+    """
+    bars = _read(session, file, symbol, timeframe, sample)
+    series = {"symbol": bars[0].symbol.code, "timeframe": bars[0].timeframe.value}
+    if check:
+        return _tell_odd(session, bars)
+    with (
+        session.doors.application(database) as application,
+        session.progress(f"storing {len(bars)} bars"),
+    ):
+        new = application.bars.add(bars)
+    document = {
+        **series,
+        "bars": len(bars),
+        "new": new,
+        "first": bars[0].at,
+        "last": bars[-1].at,
+    }
+    known = f", {len(bars) - new} were there already" if new < len(bars) else ""
+    session.answer(
+        document,
+        f"{series['symbol']} {series['timeframe']}: {new} new bars{known}, "
+        f"{moment(bars[0].at)} to {moment(bars[-1].at)}",
+    )
+    return ExitCode.DONE
+
+
+@verb(app, "list", example="traderbot data list --json")
+def list_(session: Session, *, database: Database = None) -> None:
+    """List which bars are stored."""
+    with session.doors.application(database) as application:
+        series = application.bars.series()
+    rows = [
+        (each.symbol.code, each.timeframe.value, str(each.count), moment(each.first), moment(each.last))
+        for each in series
+    ]
+    headings = ("symbol", "timeframe", "bars>", "first", "last")
+    empty = "no bars; import some with: traderbot data import --sample IBM"
+    session.answer({"items": series}, Table(headings, rows, empty=empty))
+
+
+@verb(app, "check", example="traderbot data check IBM 1d")
+def check(
+    session: Session,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Whose bars, such as IBM.")],
+    timeframe: Annotated[TimeframeName, typer.Argument(help="Which of its bars.")],
+    *,
+    database: Database = None,
+) -> int:
+    """Say what is odd about stored bars: gaps, jumps, silence. Odd is not wrong: you decide.
+
+    The exit code is 1 if anything is odd.
+    """
+    from traderbot.application.errors import NotFoundError
+    from traderbot.domain.market.timeframe import Timeframe
+    from traderbot.domain.shared.values import symbol as symbol_of
+
+    with session.doors.application(database) as application:
+        bars = application.bars.bars(symbol_of(symbol), Timeframe(timeframe))
+    if not bars:
+        raise NotFoundError("series of bars", f"{symbol} {timeframe}")
+    return _tell_odd(session, bars)
+
+
+def _read(
+    session: Session,
+    file: Path | None,
+    symbol: str | None,
+    timeframe: str | None,
+    sample: str | None,
+) -> Sequence[Bar]:
+    from traderbot.domain.market.timeframe import Timeframe
+    from traderbot.domain.shared.values import symbol as symbol_of
+
+    if sample is not None:
+        if file is not None or symbol is not None or timeframe is not None:
+            raise UsageError(
+                "--sample brings its own bars: leave out FILE, --symbol and --timeframe"
+            )
+        return session.doors.sample_bars(sample)
+    if file is None or symbol is None or timeframe is None:
+        raise UsageError("give FILE, --symbol and --timeframe, or --sample NAME")
+    of, step = symbol_of(symbol), Timeframe(timeframe)
+    with session.progress(f"reading {file.name}") as on_progress:
+        return session.doors.read_bars(file, of, step, on_progress)
+
+
+def _tell_odd(session: Session, bars: Sequence[Bar]) -> int:
+    found: Sequence[Oddity] = session.doors.odd_bars(bars)
+    document = {
+        "symbol": bars[0].symbol.code,
+        "timeframe": bars[0].timeframe.value,
+        "bars": len(bars),
+        "findings": found,
+    }
+    rows = [(moment(each.at), str(each.kind), each.message) for each in found]
+    summary = f"{bars[0].symbol} {bars[0].timeframe}: {len(bars)} bars, {len(found)} findings"
+    table = [Table(("at", "kind", "finding"), rows)] if found else []
+    session.answer(document, *table, summary)
+    return ExitCode.NO if found else ExitCode.DONE

@@ -1,0 +1,45 @@
+"""Every noun of the command line, in the order of its help, and where its verbs are written.
+
+One list, so that `traderbot --help` can name them all without importing any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A word that may follow `traderbot`."""
+
+    name: str
+    module: str
+    help: str
+    has_verbs: bool = True  # else the noun itself is the verb
+
+    def load(self) -> typer.Typer:
+        """Import its verbs."""
+        verbs = import_module(f"traderbot.presentation.cli.{self.module}").app
+        assert isinstance(verbs, typer.Typer)  # noqa: S101 - what each of the modules offers
+        return verbs
+
+
+NOUNS = (
+    Noun("demo", "demo", "Trade real bars on paper, offline, and prove what happened.", False),
+    Noun("init", "init", "Make the data folder, the secrets and the database.", False),
+    Noun("doctor", "doctor", "Look at everything the program stands on.", False),
+    Noun("serve", "serve", "Start the REST API.", False),
+    Noun("config", "config", "Show and check the settings."),
+    Noun("db", "db", "Bring the database to the newest schema."),
+    Noun("user", "users", "Add, list and deactivate users."),
+    Noun("data", "data", "Import, list and check bars."),
+    Noun("strategy", "strategies", "See which strategies there are."),
+    Noun("order", "orders", "Place, cancel, list and show orders."),
+    Noun("portfolio", "portfolios", "Open portfolios and move cash."),
+    Noun("audit", "audit", "Verify, replay and explain what happened."),
+    Noun("openapi", "openapi", "Print the schema of the REST API.", False),
+    Noun("version", "version", "Say which version this is.", False),
+)

@@ -1,0 +1,121 @@
+"""`traderbot user …`."""
+# ruff: noqa: PLC0415 - `--help` must not pay for what the verbs import
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from traderbot.presentation.cli.errors import UsageError
+from traderbot.presentation.cli.parts import Table
+from traderbot.presentation.cli.plain import moment
+from traderbot.presentation.cli.session import Session
+from traderbot.presentation.cli.verb import Cursor, Database, Limit, noun, verb
+
+app = noun()
+
+RoleName = Literal["user", "trader", "auditor", "admin"]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
+
+
+@verb(app, "add", example="traderbot user add ada@example.com --password-stdin < password.txt")
+def add(
+    session: Session,
+    email: Email,
+    *,
+    role: Annotated[RoleName, typer.Option(help="What the user may do.")] = "trader",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+    ] = False,
+    database: Database = None,
+) -> None:
+    """Add a user. The password is asked for at a terminal, and never an argument."""
+    from traderbot.application.commands.users import RegisterUser
+    from traderbot.application.password_policy import check_password_policy
+    from traderbot.domain.users.user import Role
+    from traderbot.presentation.cli.acting import origin
+
+    address = _address(email)
+    with session.doors.application(database) as application:
+        password = _first_line() if password_stdin else _prompted()
+        check_password_policy(password)
+        command = RegisterUser(
+            email=address, password_hash=application.passwords.hash(password), role=Role(role)
+        )
+        user = application.executor.run(command, origin())
+    session.answer(user, f"added {user.role} {user.email} as {user.user_id}")
+
+
+@verb(app, "list", example="traderbot user list --active")
+def list_(
+    session: Session,
+    *,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Only those who may act, or may not.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    database: Database = None,
+) -> None:
+    """List users, newest first."""
+    with session.doors.application(database) as application:
+        page = application.views.users(active=active, limit=limit, cursor=cursor)
+    rows = [
+        (
+            each.user_id,
+            each.email or "",
+            each.role,
+            "yes" if each.active else "no",
+            moment(each.registered_at),
+        )
+        for each in page.items
+    ]
+    table = Table(("user", "email", "role", "active", "registered"), rows, empty="no users")
+    session.answer(page, table, *session.more(page.next_cursor))
+
+
+@verb(app, "deactivate", example='traderbot user deactivate ada@example.com --reason "left us"')
+def deactivate(
+    session: Session,
+    email: Email,
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept in the log.")] = "asked by the operator",
+    database: Database = None,
+) -> None:
+    """Take every right away from a user. Asking twice is harmless."""
+    from dataclasses import replace
+
+    from traderbot.application.commands.users import DeactivateUser
+    from traderbot.presentation.cli.acting import acting_user, origin
+
+    with session.doors.application(database) as application:
+        command = DeactivateUser(user_id=acting_user(application, email), reason=reason)
+        # The log, from which a command answers, knows no addresses.
+        user = replace(application.executor.run(command, origin()), email=email.strip().lower())
+    session.answer(user, f"{user.email} may not act any more")
+
+
+def _address(text: str) -> str:
+    # The API's own reading: who is added here must be able to log in there.
+    from traderbot.presentation.api.schemas.values import email_address
+
+    address = email_address(text.strip())
+    if address is None:
+        raise UsageError(f"not an e-mail address: {text!r:.80}; write it as name@example.com")
+    return address
+
+
+def _first_line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _prompted() -> str:
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask for the password; use --password-stdin")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise UsageError("the two passwords differ; nobody was added, so try again")
+    return password
