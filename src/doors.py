@@ -1,2 +1,306 @@
+"""Answers the command line with the whole program.
+
+Each room is imported by the door that leads into it: `traderbot --help` opens none, and must not
+wait for any.
+"""
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from traderbot.presentation.cli.errors import DatabaseMissingError, SchemaNotNewestError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from traderbot.application.application import Application
+    from traderbot.application.ports.health import Health
+    from traderbot.domain.market.bars import Bar
+    from traderbot.domain.market.timeframe import Timeframe
+    from traderbot.domain.shared.values import Symbol
+    from traderbot.infrastructure.settings import Settings
+    from traderbot.presentation.cli.doors import (
+        DemoReport,
+        Installation,
+        Oddity,
+        Progress,
+        Schema,
+        ServerPlan,
+        SettingLine,
+        SettingProblem,
+    )
+
+
 class ProgramDoors:
-    def version(self): return "x"
+    """`Doors` on the real program and its settings."""
+
+    def version(self) -> str:
+        """Return the version of the program."""
+        from traderbot import __version__
+
+        return __version__
+
+    @contextmanager
+    def application(self, database: str | None) -> Iterator[Application]:
+        """Open a database that is there and has the newest schema; nothing is made or migrated."""
+        settings = _settings(database)
+        schema = self.schema(database)
+        if not schema.is_newest:
+            msg = (
+                f"{schema.database} has schema {schema.current}, and {schema.newest} is needed; "
+                "run: traderbot db upgrade"
+            )
+            raise SchemaNotNewestError(msg)
+        from traderbot.bootstrap import Traderbot
+
+        _keep_the_log_quiet()
+        with _database_errors(settings), Traderbot.open(settings) as opened:
+            yield opened.application
+
+    def initialise(self, database: str | None) -> Installation:
+        """Make the data folder, the secrets and the database; what is there already stays."""
+        from traderbot.infrastructure.settings_check import masked_url
+        from traderbot.presentation.cli.doors import Installation
+
+        settings = _settings(database)
+        folder = settings.data.dir.absolute()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.signing_key()
+        given = settings.auth.secret_key is not None
+        before = self.upgrade(database)
+        return Installation(
+            data_folder=str(folder),
+            secret="given by the settings" if given else str(settings.secret_key_path.absolute()),
+            database=masked_url(settings.database_url),
+            schema=before.newest,
+            created=before.current is None,
+        )
+
+    def server_plan(self, database: str | None) -> ServerPlan:
+        """Return where the server would listen."""
+        from traderbot.presentation.cli.doors import ServerPlan
+
+        settings = _settings(database)
+        server = settings.server
+        return ServerPlan(host=server.host, port=server.port, environment=settings.environment)
+
+    def serve(
+        self, database: str | None, host: str, port: int, on_ready: Callable[[str], None]
+    ) -> None:
+        """Serve the REST API until it is told to stop."""
+        raise NotImplementedError
+
+    def openapi(self) -> Mapping[str, Any]:
+        """Return the schema of the REST API."""
+        from traderbot.presentation.api.openapi import openapi_schema
+
+        return openapi_schema()
+
+    def doctor(self, database: str | None) -> Sequence[Health]:
+        """Look at everything the program stands on."""
+        from traderbot.application.ports.health import Health
+        from traderbot.infrastructure.doctor import examine, python_check
+        from traderbot.infrastructure.settings import problems
+
+        arguments = _arguments(database)
+        found = problems(arguments=arguments)
+        if found:
+            wrong = [Health("settings", ok=False, message=str(each)) for each in found]
+            return [python_check(), *wrong]
+        settings = _settings(database)
+        well = Health("settings", ok=True, message=f"{settings.environment}, nothing is wrong")
+        return [python_check(), well, *examine(settings)]
+
+    def settings(self) -> Sequence[SettingLine]:
+        """Return every setting in use."""
+        from traderbot.infrastructure.settings_view import describe
+
+        return describe(_settings(None))
+
+    def setting_problems(self) -> Sequence[SettingProblem]:
+        """Return everything that would keep the program from starting."""
+        from traderbot.infrastructure.settings import problems
+
+        return problems()
+
+    def schema(self, database: str | None) -> Schema:
+        """Return which schema a database has. Raises DatabaseMissingError."""
+        settings = _settings(database)
+        _refuse_missing_file(settings)
+        with _engine(settings, write=False) as engine:
+            return _schema(settings, engine)
+
+    def upgrade(self, database: str | None) -> Schema:
+        """Bring a database to the newest schema; return the one it had."""
+        from traderbot.infrastructure.persistence.migrate import upgrade
+
+        settings = _settings(database)
+        with _engine(settings, write=True) as engine:
+            before = _schema(settings, engine)
+            upgrade(engine)
+        return before
+
+    def schema_differences(self, database: str | None) -> Sequence[str]:
+        """Return how the tables differ from what they should be."""
+        from traderbot.infrastructure.persistence.migrate import differences
+
+        settings = _settings(database)
+        _refuse_missing_file(settings)
+        with _engine(settings, write=False) as engine:
+            return differences(engine)
+
+    def read_bars(
+        self, path: Path, symbol: Symbol, timeframe: Timeframe, progress: Progress
+    ) -> Sequence[Bar]:
+        """Return the bars of a CSV file."""
+        import gzip
+
+        from traderbot.infrastructure.market_data.csv_bars import read_csv
+
+        size = path.stat().st_size
+        with path.open("rb") as raw:
+            packed = path.suffix.lower() == ".gz"
+            lines = gzip.GzipFile(fileobj=raw) if packed else raw
+            counted = _Counted(lines.readline, lambda: progress(raw.tell(), size))
+            # Bytes, so that a line that is no text can be named.
+            return read_csv(cast("TextIO", counted), symbol, timeframe)
+
+    def sample_bars(self, name: str) -> Sequence[Bar]:
+        """Return the bars of a sample that comes with the program."""
+        from traderbot.infrastructure.market_data.sample_bars import sample_bars
+
+        return sample_bars(name)
+
+    def odd_bars(self, bars: Sequence[Bar]) -> Sequence[Oddity]:
+        """Return what is odd about one series."""
+        from traderbot.infrastructure.market_data.checks import check
+
+        return check(bars)
+
+    def load_strategies(self, folder: Path | None) -> None:
+        """Register the strategies that come with the program, and those of a folder."""
+        import traderbot.bootstrap  # noqa: F401 - registers those that come along
+        from traderbot.infrastructure.strategy_files import load_strategies
+
+        if folder is not None:
+            load_strategies(folder)
+
+    def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
+        """Run the demonstration in an empty database."""
+        from traderbot.demo import report_lines, run_demo
+        from traderbot.presentation.cli.doors import DemoReport
+
+        path = database or _fresh(_settings(None).data.dir)
+        _keep_the_log_quiet()
+        report = run_demo(str(path), on_progress)
+        return DemoReport(
+            database=str(path),
+            lines=tuple(report_lines(report)),
+            as_json=report.as_json(),
+            ok=report.ok,
+        )
+
+
+class _Counted:
+    """Lines of a file, with a word about how far it was read every now and then."""
+
+    _EVERY = 1000
+
+    def __init__(self, readline: Callable[[int], bytes], tell: Callable[[], None]) -> None:
+        self._readline = readline
+        self._tell = tell
+        self._lines = 0
+
+    def readline(self, limit: int = -1) -> bytes:
+        self._lines += 1
+        if self._lines % self._EVERY == 0:
+            self._tell()
+        return self._readline(limit)
+
+
+def _settings(database: str | None) -> Settings:
+    from traderbot.infrastructure.settings import load_settings
+
+    return load_settings(arguments=_arguments(database))
+
+
+def _arguments(database: str | None) -> dict[str, object]:
+    if database is None:
+        return {}
+    # A bare path names a file, as everywhere else; the settings know only URLs.
+    url = database if "://" in database else f"sqlite:///{Path(database).absolute().as_posix()}"
+    return {"database": {"url": url}}
+
+
+@contextmanager
+def _engine(settings: Settings, *, write: bool) -> Iterator[Engine]:
+    from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
+
+    with _database_errors(settings):
+        engine = (writer_engine if write else reader_engine)(settings.database_url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _database_errors(settings: Settings) -> Iterator[None]:
+    """Say in our words what a driver says in its own."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    from traderbot.application.errors import DatabaseUnavailableError
+    from traderbot.infrastructure.settings_check import masked_url
+
+    where = masked_url(settings.database_url)
+    try:
+        yield
+    except SQLAlchemyError as error:
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        first = (str(origin).splitlines() or [""])[0]
+        raise DatabaseUnavailableError(f"{where} cannot be used: {first}") from error
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        msg = f"{where} needs the PostgreSQL driver: pip install 'traderbot-platform[postgres]'"
+        raise DatabaseUnavailableError(msg) from error
+
+
+def _schema(settings: Settings, engine: Engine) -> Schema:
+    from traderbot.infrastructure.persistence.migrate import current, newest
+    from traderbot.infrastructure.settings_check import masked_url
+    from traderbot.presentation.cli.doors import Schema
+
+    with engine.connect() as connection:
+        found = current(connection)
+    return Schema(database=masked_url(settings.database_url), current=found, newest=newest())
+
+
+def _refuse_missing_file(settings: Settings) -> None:
+    from traderbot.infrastructure.persistence.database import database_url
+
+    url = database_url(settings.database_url)
+    # Asked before, because to connect to a missing file makes it.
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        msg = f"there is no database {url.database}; make it with: traderbot init"
+        raise DatabaseMissingError(msg)
+
+
+def _keep_the_log_quiet() -> None:
+    import logging
+
+    # Python prints warnings nobody listens to; here each error is told once, by the command line.
+    logging.getLogger("traderbot").addHandler(logging.NullHandler())
+
+
+def _fresh(folder: Path) -> Path:
+    """Return the first of demo.db, demo-2.db … that is not there yet."""
+    number, path = 1, folder / "demo.db"
+    while path.exists():
+        number += 1
+        path = folder / f"demo-{number}.db"
+    return path

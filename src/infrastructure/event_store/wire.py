@@ -1,7 +1,8 @@
 """Domain values as JSON and back, compiled once per event class.
 
-A *wire type* is what msgspec decodes natively (text, Decimal, datetime, nested structs); the
-functions beside it turn domain values into plain JSON values and wire values into domain values.
+A *wire type* is what msgspec decodes natively: text, numbers, enums and structs of them, fields in
+the order of their names, so that encoding what was decoded gives the canonical bytes again. The
+functions beside it turn domain values into plain JSON values, and wire values into domain values.
 Typed decoding in C is what makes rebuilding state from the log fast.
 """
 
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from traderbot.domain.shared.decimals import plain
-from traderbot.domain.shared.instants import instant_text
+from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.shared.values import (
     Currency,
     Money,
@@ -31,6 +33,8 @@ from traderbot.domain.shared.values import (
     trusted_price,
     trusted_quantity,
 )
+from traderbot.infrastructure.event_store.interning import Interned
+from traderbot.infrastructure.event_store.moulds import maker_of
 
 Convert = Callable[[Any], Any]
 
@@ -43,32 +47,56 @@ class Wire(NamedTuple):
     decode: Convert | None
 
 
-class MoneyWire(msgspec.Struct, frozen=True):
+class MoneyWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Money as JSON."""
 
-    amount: Decimal
+    amount: str
     currency: str
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    if not value.is_finite():
+        msg = f"not a finite number: {text!r:.60}"
+        raise InvalidValueError(msg)
+    return value
 
 
 def _money_out(money: Money) -> dict[str, str]:
     return {"amount": plain(money.amount), "currency": money.currency.code}
 
 
+def _amounts_of(code: str) -> Interned[Money]:
+    of = currency(code)
+    return Interned(lambda text: trusted_money(_decimal(text), of))
+
+
+_amounts: Interned[Interned[Money]] = Interned(_amounts_of)
+
+
 def _money_in(wire: MoneyWire) -> Money:
-    return trusted_money(wire.amount, currency(wire.currency))
+    return _amounts[wire.currency][wire.amount]
+
+
+def _interned(read: Callable[[str], Any]) -> Convert:
+    return Interned(read).__getitem__
 
 
 _VALUES: dict[Any, Wire] = {
     str: Wire(str, None, None),
     bool: Wire(bool, None, None),
     int: Wire(int, None, None),
-    Decimal: Wire(Decimal, plain, None),
-    datetime: Wire(datetime, instant_text, None),
-    Quantity: Wire(Decimal, lambda it: plain(it.value), trusted_quantity),
-    Price: Wire(Decimal, lambda it: plain(it.value), trusted_price),
+    Decimal: Wire(str, plain, _interned(_decimal)),
+    datetime: Wire(str, instant_text, instant),
+    Quantity: Wire(
+        str, lambda it: plain(it.value), _interned(lambda text: trusted_quantity(_decimal(text)))
+    ),
+    Price: Wire(
+        str, lambda it: plain(it.value), _interned(lambda text: trusted_price(_decimal(text)))
+    ),
     Money: Wire(MoneyWire, _money_out, _money_in),
-    Currency: Wire(str, lambda it: it.code, currency),
-    Symbol: Wire(str, lambda it: it.code, symbol),
+    Currency: Wire(str, lambda it: it.code, _interned(currency)),
+    Symbol: Wire(str, lambda it: it.code, _interned(symbol)),
 }
 
 
@@ -100,7 +128,7 @@ def wire_of(kind: Any) -> Wire:  # noqa: ANN401 - any annotation
 def wire_of_dataclass(kind: Any, *, without: tuple[str, ...] = ()) -> Wire:  # noqa: ANN401 - any dataclass
     """Return how instances of a dataclass travel: as an object, field by field, keys sorted.
 
-    `decode` takes the fields left out as keyword arguments.
+    `decode` takes the fields left out as further arguments, in the order they are named.
     """
     hints = get_type_hints(kind)
     names = sorted(field.name for field in dataclasses.fields(kind) if field.name not in without)
@@ -109,8 +137,10 @@ def wire_of_dataclass(kind: Any, *, without: tuple[str, ...] = ()) -> Wire:  # n
         f"{kind.__name__}Wire",
         [(name, wire.type) for name, wire in wires.items()],
         forbid_unknown_fields=True,
+        gc=False,  # it lives for a moment, and nothing in it can point back to it
     )
-    return Wire(struct, _compile_encode(wires), _compile_decode(kind, wires))
+    decoders = {name: wire.decode for name, wire in wires.items()}
+    return Wire(struct, _compile_encode(wires), maker_of(kind, decoders, without))
 
 
 def _compile_encode(wires: Mapping[str, Wire]) -> Convert:
@@ -121,15 +151,6 @@ def _compile_encode(wires: Mapping[str, Wire]) -> Convert:
         for name, wire in wires.items()
     )
     return eval(f"lambda it: {{{items}}}", convert)  # type: ignore[no-any-return]  # noqa: S307 - our own field names
-
-
-def _compile_decode(kind: Any, wires: Mapping[str, Wire]) -> Convert:  # noqa: ANN401 - any dataclass
-    convert = {f"_{name}": wire.decode for name, wire in wires.items() if wire.decode}
-    items = ", ".join(
-        f"{name}=_{name}(it.{name})" if wire.decode else f"{name}=it.{name}"
-        for name, wire in wires.items()
-    )
-    return eval(f"lambda it, **left_out: _kind({items}, **left_out)", {**convert, "_kind": kind})  # type: ignore[no-any-return]  # noqa: S307 - our own field names
 
 
 def _optional(inner: Wire) -> Wire:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
+from starlette.requests import HTTPConnection
 
 from traderbot.application.ports.token_codec import InvalidTokenError
 from traderbot.application.views import UserView
@@ -18,7 +19,7 @@ from traderbot.presentation.api.errors import ApiError
 class _Bearer(OAuth2PasswordBearer):
     """FastAPI's own scheme for the documentation, with a stricter look at the header."""
 
-    async def __call__(self, request: Request) -> str:
+    async def __call__(self, request: HTTPConnection) -> str:
         """Return the token of the one Authorization header."""
         given = request.headers.getlist("authorization")
         if not given:

@@ -47,26 +47,28 @@ def _key_form(text: str) -> str:
     return text
 
 
-_Key = Annotated[
+_KeyText = Annotated[
     str,
-    Header(
-        alias=_HEADER,
-        description="names this wish: asked again with the same key and body, "
-        "it is answered again and done once",
-        examples=["2026-11-21-order-1"],
-    ),
     AfterValidator(_key_form),
     WithJsonSchema(
         {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]{1,255}$"}
     ),
 ]
+_InHeader = Header(
+    alias=_HEADER,
+    description="names this wish: asked again with the same key and body, "
+    "it is answered again and done once",
+    examples=["2026-11-21-order-1"],
+)
 
 
-async def _required_key(request: Request, key: _Key) -> str:
+async def _required_key(request: Request, key: Annotated[_KeyText, _InHeader]) -> str:
     return _only(request, key)
 
 
-async def _optional_key(request: Request, key: _Key | None = None) -> str | None:
+async def _optional_key(
+    request: Request, key: Annotated[_KeyText | None, _InHeader] = None
+) -> str | None:
     return None if key is None else _only(request, key)
 
 

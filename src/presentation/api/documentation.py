@@ -1,4 +1,4 @@
-"""What the schema says of failures: each code an operation can answer with, and what it looks like."""
+"""What the schema says of failures: each code an operation can answer with, with an example."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 def failures(*groups: str | Iterable[str]) -> Responses:
     """Return the `responses` of a route that can fail with these codes or groups of codes."""
-    codes = [
-        code for group in groups for code in ((group,) if isinstance(group, str) else group)
-    ]
+    codes = [code for group in groups for code in ((group,) if isinstance(group, str) else group)]
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(TABLE[code].status, []).append(code)
@@ -44,11 +42,15 @@ def _response(codes: list[str]) -> dict[str, Any]:
         "description": "; ".join(f"`{code}`: {entry.title}" for code, entry in entries.items()),
         "content": {
             "application/json": {
-                "examples": {code: {"value": _envelope(code, each)} for code, each in entries.items()}
+                "examples": {
+                    code: {"value": _envelope(code, each)} for code, each in entries.items()
+                }
             },
             PROBLEM: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"value": _problem(code, each)} for code, each in entries.items()},
+                "examples": {
+                    code: {"value": _problem(code, each)} for code, each in entries.items()
+                },
             },
         },
     }

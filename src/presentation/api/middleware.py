@@ -53,6 +53,7 @@ class FrameMiddleware:
         self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its frame."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -80,6 +81,7 @@ class OriginsMiddleware(CORSMiddleware):
         raise _PreflightRefusedError(dict(response.headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse the question before it."""
         try:
             await super().__call__(scope, receive, send)
         except _PreflightRefusedError as refusal:
@@ -109,6 +111,7 @@ class HostsMiddleware:
         self._ends = tuple(host[1:].lower() for host in hosts if host.startswith("*."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if it asks for us."""
         if scope["type"] == "http" and not self._known(scope):
             message = "the header Host names a server that this one is not"
             response = answer(frame_of(scope), "INVALID_HOST", message)
@@ -133,6 +136,7 @@ class BodyLimitMiddleware:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counter on its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -164,6 +168,7 @@ class LastResortMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and answer if that fails."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -30,11 +30,9 @@ class RouteMap:
 
 def map_routes(app: FastAPI, routers: Iterable[APIRouter]) -> RouteMap:
     """Return the map of an application into which these routers were included as they are."""
-    routes = [
-        route for router in routers for route in router.routes if isinstance(route, APIRoute)
-    ]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return RouteMap(
-        methods=[(route.path_regex, frozenset(route.methods)) for route in routes],
+        methods=[(route.path_regex, frozenset(route.methods or ())) for route in routes],
         queries={
             (path, method.upper()): frozenset(
                 each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"

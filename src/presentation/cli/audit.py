@@ -25,7 +25,7 @@ _DIFFERENCE = ("table", "key", "column", "stored", "computed", "last event")
 
 @verb(app, "verify", example="traderbot audit verify --json")
 def verify(session: Session, *, database: Database = None) -> int:
-    """Check every event and every row against the log's hashes; the exit code is 1 on findings."""
+    """Check every event and every row against the log's hashes. The exit code is 1 on findings."""
     with (
         session.doors.application(database) as application,
         session.progress("verifying") as on_progress,
@@ -108,7 +108,7 @@ def replay(
 
 @verb(app, "diff", example="traderbot audit diff")
 def diff(session: Session, *, database: Database = None) -> int:
-    """Compare every row with what the log makes of it; the exit code is 1 if any differs."""
+    """Compare every row with what the log makes of it. The exit code is 1 if any differs."""
     with (
         session.doors.application(database) as application,
         session.progress("comparing") as on_progress,

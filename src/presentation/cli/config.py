@@ -12,7 +12,7 @@ app = noun()
 
 @verb(app, "show", example="traderbot config show")
 def show(session: Session) -> None:
-    """Show every setting in use and where it comes from; secrets are masked."""
+    """Show every setting in use and where it comes from. Secrets are masked."""
     lines = session.doors.settings()
     rows = [(each.name, each.value, each.origin) for each in lines]
     session.answer({"items": lines}, Table(("variable", "value", "from"), rows))

@@ -82,7 +82,13 @@ def list_(session: Session, *, database: Database = None) -> None:
     with session.doors.application(database) as application:
         series = application.bars.series()
     rows = [
-        (each.symbol.code, each.timeframe.value, str(each.count), moment(each.first), moment(each.last))
+        (
+            each.symbol.code,
+            each.timeframe.value,
+            str(each.count),
+            moment(each.first),
+            moment(each.last),
+        )
         for each in series
     ]
     headings = ("symbol", "timeframe", "bars>", "first", "last")

@@ -30,7 +30,7 @@ def upgrade(session: Session, *, database: Database = None) -> None:
 
 @verb(app, "current", example="traderbot db current --json")
 def current(session: Session, *, database: Database = None) -> int:
-    """Say which schema the database has; the exit code is 1 if there is a newer one."""
+    """Say which schema the database has. The exit code is 1 if there is a newer one."""
     schema = session.doors.schema(database)
     session.answer(_document(schema), _sentence(schema))
     return ExitCode.DONE if schema.is_newest else ExitCode.NO
@@ -38,7 +38,7 @@ def current(session: Session, *, database: Database = None) -> int:
 
 @verb(app, "check", example="traderbot db check")
 def check(session: Session, *, database: Database = None) -> int:
-    """Compare the tables with what they should be; the exit code is 1 if they differ."""
+    """Compare the tables with what they should be. The exit code is 1 if they differ."""
     schema = session.doors.schema(database)
     differences = list(session.doors.schema_differences(database)) if schema.is_newest else []
     ok = schema.is_newest and not differences

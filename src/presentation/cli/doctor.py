@@ -12,7 +12,7 @@ app = noun()
 
 @verb(app, "doctor", example="traderbot doctor --json")
 def doctor(session: Session, *, database: Database = None) -> int:
-    """Look at everything the program stands on; the exit code is 1 if anything is not well."""
+    """Look at everything the program stands on. The exit code is 1 if anything is not well."""
     checks = session.doors.doctor(database)
     well = all(check.ok for check in checks)
     rows = [("ok" if check.ok else "NOT OK", check.name, check.message) for check in checks]

@@ -96,17 +96,14 @@ class Oddity(Protocol):
     def message(self) -> str: ...
 
 
-class DemoReport(Protocol):
-    """What the demonstration showed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoReport:
+    """What the demonstration showed, for people and for programs, and where it is kept."""
 
-    @property
-    def lines(self) -> Sequence[str]: ...
-
-    @property
-    def ok(self) -> bool: ...
-
-    @property
-    def as_json(self) -> Mapping[str, Any]: ...
+    database: str
+    lines: Sequence[str]
+    as_json: Mapping[str, Any]
+    ok: bool
 
 
 class Doors(Protocol):
@@ -184,5 +181,5 @@ class Doors(Protocol):
         ...
 
     def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
-        """Run the demonstration, in a database of its own."""
+        """Run the demonstration in an empty database, a new file if none is named."""
         ...

@@ -53,7 +53,11 @@ def place(
     from traderbot.domain.shared.values import symbol as symbol_of
     from traderbot.presentation.cli.acting import acting_portfolio, acting_user, origin
 
-    units, traded, price = Quantity(quantity), symbol_of(symbol), Price(limit_price) if limit_price else None
+    units, traded, price = (
+        Quantity(quantity),
+        symbol_of(symbol),
+        Price(limit_price) if limit_price else None,
+    )
     with session.doors.application(database) as application:
         owner = acting_user(application, user)
         ticket = Ticket(
@@ -76,7 +80,9 @@ def cancel(
     session: Session,
     order: OrderArgument,
     *,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept in the log.")] = "asked by the owner",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Kept in the log.")
+    ] = "asked by the owner",
     user: User = None,
     database: Database = None,
 ) -> None:
@@ -109,7 +115,7 @@ def list_(
     user: User = None,
     database: Database = None,
 ) -> None:
-    """List orders, newest first; those of all users unless one is named."""
+    """List orders, newest first. Those of all users, unless one is named."""
     from traderbot.application.ports.views import OrderFilter
     from traderbot.domain.orders.order import OrderStatus
     from traderbot.domain.orders.ticket import Side

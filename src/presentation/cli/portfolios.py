@@ -121,7 +121,7 @@ def list_(
     user: User = None,
     database: Database = None,
 ) -> None:
-    """List portfolios, newest first; those of all users unless one is named."""
+    """List portfolios, newest first. Those of all users, unless one is named."""
     from traderbot.presentation.cli.acting import asked_user
 
     with session.doors.application(database) as application:
@@ -182,7 +182,9 @@ def _parts(portfolio: PortfolioView) -> list[Part]:
             ("updated", moment(portfolio.updated_at)),
         ]
     )
-    cash = [(it.currency, it.free, it.reserved, it.collateral, it.total) for it in portfolio.balances]
+    cash = [
+        (it.currency, it.free, it.reserved, it.collateral, it.total) for it in portfolio.balances
+    ]
     held = [
         (
             it.symbol,

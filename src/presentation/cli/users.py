@@ -28,7 +28,8 @@ def add(
     *,
     role: Annotated[RoleName, typer.Option(help="What the user may do.")] = "trader",
     password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
+        bool,
+        typer.Option("--password-stdin", help="Read the password from the first line of stdin."),
     ] = False,
     database: Database = None,
 ) -> None:
@@ -82,7 +83,9 @@ def deactivate(
     session: Session,
     email: Email,
     *,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept in the log.")] = "asked by the operator",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Kept in the log.")
+    ] = "asked by the operator",
     database: Database = None,
 ) -> None:
     """Take every right away from a user. Asking twice is harmless."""

@@ -18,7 +18,7 @@ from traderbot.presentation.api.documentation import ANY, BODY, WRITE, failures
 from traderbot.presentation.api.errors import ApiError
 from traderbot.presentation.api.frame import frame_of
 from traderbot.presentation.api.json_body import StrictRoute
-from traderbot.presentation.api.schemas.users import RegisterBody, TokenShown, UserShown
+from traderbot.presentation.api.schemas.users import RegisterBody, TokenOut, UserOut
 from traderbot.presentation.api.schemas.values import MAX_PASSWORD, email_address
 
 router = APIRouter(
@@ -34,7 +34,7 @@ router = APIRouter(
         ANY, BODY, WRITE, "WEAK_PASSWORD", "EMAIL_TAKEN", "DATABASE_UNAVAILABLE", "OVERLOADED"
     ),
 )
-async def register(body: RegisterBody, request: Request, use: Uses) -> UserShown:
+async def register(body: RegisterBody, request: Request, use: Uses) -> UserOut:
     """Register a trader. No other role can be had this way."""
     check_password_policy(body.password)
     password_hash = await use.hash(use.application.passwords.hash, body.password)
@@ -42,7 +42,7 @@ async def register(body: RegisterBody, request: Request, use: Uses) -> UserShown
         actor=Actor("system", "registration", "api"),
         correlation_id=frame_of(request.scope).request_id,
     )
-    return UserShown.of(await use.execute(body.to_command(password_hash), origin))
+    return UserOut.of(await use.execute(body.to_command(password_hash), origin))
 
 
 async def _no_name_twice(request: Request) -> None:
@@ -68,7 +68,7 @@ async def _no_name_twice(request: Request) -> None:
         "OVERLOADED",
     ),
 )
-async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], use: Uses) -> TokenShown:
+async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], use: Uses) -> TokenOut:
     """Exchange an e-mail address and a password for an access token.
 
     The same answer, after the same time, whether the user is unknown, deactivated, or the password
@@ -83,7 +83,7 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], use: Use
         at=application.clock.now(),
     )
     life = issued.claims.expires_at - issued.claims.issued_at
-    return TokenShown(access_token=issued.text, expires_in=int(life.total_seconds()))
+    return TokenOut(access_token=issued.text, expires_in=int(life.total_seconds()))
 
 
 async def _checked(use: Backend, username: str, password: str) -> Credentials:

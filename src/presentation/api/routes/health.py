@@ -13,7 +13,7 @@ from traderbot.presentation.api.documentation import ANY, failures
 from traderbot.presentation.api.errors import ApiError
 from traderbot.presentation.api.json_body import StrictRoute
 from traderbot.presentation.api.schemas.errors import FailureDetail
-from traderbot.presentation.api.schemas.health import HealthShown, LiveShown, ReadyShown
+from traderbot.presentation.api.schemas.health import HealthOut, LiveOut, ReadyOut
 
 router = APIRouter(
     prefix="/health", tags=["health"], route_class=StrictRoute, dependencies=[CleanQuery]
@@ -21,24 +21,24 @@ router = APIRouter(
 
 
 @router.get("", name="report", responses=failures(ANY, "NOT_READY"))
-async def report(request: Request, use: Uses) -> HealthShown:
+async def report(request: Request, use: Uses) -> HealthOut:
     """Say whether every part works, and which version this is."""
-    checks = ReadyShown.of(await _all_well(use)).checks
-    return HealthShown(
+    checks = ReadyOut.of(await _all_well(use)).checks
+    return HealthOut(
         checks=checks, version=request.app.version, timestamp=use.application.clock.now()
     )
 
 
 @router.get("/live", name="live", responses=failures(ANY))
-async def live() -> LiveShown:
+async def live() -> LiveOut:
     """Say that the process answers; nothing else is asked."""
-    return LiveShown()
+    return LiveOut()
 
 
 @router.get("/ready", name="ready", responses=failures(ANY, "NOT_READY"))
-async def ready(use: Uses) -> ReadyShown:
+async def ready(use: Uses) -> ReadyOut:
     """Say whether requests may be sent here: 200, or 503 with what is wrong."""
-    return ReadyShown.of(await _all_well(use))
+    return ReadyOut.of(await _all_well(use))
 
 
 async def _all_well(use: Backend) -> Sequence[Health]:

@@ -16,11 +16,11 @@ from traderbot.presentation.api.dependencies import CleanQuery, KeyedOrigin, Pla
 from traderbot.presentation.api.documentation import ANY, BODY, KEYED, PRIVATE, WRITE, failures
 from traderbot.presentation.api.json_body import StrictRoute
 from traderbot.presentation.api.schemas.orders import (
-    ExplanationShown,
+    ExplanationOut,
     OrderEvents,
+    OrderOut,
     OrderPage,
     OrderQuery,
-    OrderShown,
     PlaceOrderBody,
 )
 from traderbot.presentation.api.schemas.values import OrderIdPath
@@ -51,9 +51,9 @@ router = APIRouter(
 )
 async def place_order(
     body: PlaceOrderBody, trader: CurrentTrader, origin: KeyedOrigin, use: Uses
-) -> OrderShown:
+) -> OrderOut:
     """Place an order. One that breaks a limit is recorded too: its status is `refused`."""
-    return OrderShown.of(await use.execute(body.to_command(UserId(trader.user_id)), origin))
+    return OrderOut.of(await use.execute(body.to_command(UserId(trader.user_id)), origin))
 
 
 @router.get("", name="list", responses=failures(ANY, PRIVATE, "BAD_CURSOR"))
@@ -71,13 +71,13 @@ async def list_orders(
 
 
 @router.get("/{order_id}", name="get", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
-async def get_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> OrderShown:
+async def get_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> OrderOut:
     """Show an order."""
     found = await use.ask(use.application.views.order, UserId(user.user_id), OrderId(order_id))
     if found is None:
         what = "order"
         raise NotFoundError(what, order_id)
-    return OrderShown.of(found)
+    return OrderOut.of(found)
 
 
 @router.delete(
@@ -87,10 +87,10 @@ async def get_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> Orde
 )
 async def cancel_order(
     order_id: OrderIdPath, trader: CurrentTrader, origin: PlainOrigin, use: Uses
-) -> OrderShown:
+) -> OrderOut:
     """Give up what is not filled of an order. Asking twice is harmless."""
     command = CancelOrder(owner_id=UserId(trader.user_id), order_id=OrderId(order_id))
-    return OrderShown.of(await use.execute(command, origin))
+    return OrderOut.of(await use.execute(command, origin))
 
 
 @router.get("/{order_id}/events", name="events", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
@@ -103,7 +103,7 @@ async def list_events(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> Or
 @router.get(
     "/{order_id}/explanation", name="explain", responses=failures(ANY, PRIVATE, "NOT_FOUND")
 )
-async def explain_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> ExplanationShown:
+async def explain_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> ExplanationOut:
     """Tell an order's whole story: who wanted it, why, what was recorded, what it moved."""
     story = await use.ask(use.application.audit.explain, OrderId(order_id), UserId(user.user_id))
-    return ExplanationShown.of(story)
+    return ExplanationOut.of(story)

@@ -19,11 +19,11 @@ from traderbot.presentation.api.schemas.portfolios import (
     MoneyBody,
     OpenPortfolioBody,
     PageQuery,
+    PortfolioOut,
     PortfolioPage,
-    PortfolioShown,
-    PositionShown,
+    PositionOut,
+    PositionsOut,
     PositionsQuery,
-    PositionsShown,
 )
 from traderbot.presentation.api.schemas.values import PortfolioIdPath
 
@@ -53,10 +53,10 @@ _TRANSFER = (*ANY, *PRIVATE, *BODY, *WRITE, *KEYED, "NOT_ALLOWED", "NOT_FOUND", 
 )
 async def open_portfolio(
     body: OpenPortfolioBody, trader: CurrentTrader, origin: PerhapsKeyedOrigin, use: Uses
-) -> PortfolioShown:
+) -> PortfolioOut:
     """Open a portfolio, perhaps with cash in it."""
     opened = await use.execute(body.to_command(UserId(trader.user_id)), origin)
-    return PortfolioShown.of(opened)
+    return PortfolioOut.of(opened)
 
 
 @router.get("", name="list", responses=failures(ANY, PRIVATE, "BAD_CURSOR"))
@@ -76,9 +76,9 @@ async def list_portfolios(
 @router.get("/{portfolio_id}", name="get", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
 async def get_portfolio(
     portfolio_id: PortfolioIdPath, user: CurrentUser, use: Uses
-) -> PortfolioShown:
+) -> PortfolioOut:
     """Show a portfolio with its cash and its positions."""
-    return PortfolioShown.of(await _own_portfolio(use, user.user_id, portfolio_id))
+    return PortfolioOut.of(await _own_portfolio(use, user.user_id, portfolio_id))
 
 
 @router.get(
@@ -89,12 +89,12 @@ async def list_positions(
     which: Annotated[PositionsQuery, InQuery()],
     user: CurrentUser,
     use: Uses,
-) -> PositionsShown:
+) -> PositionsOut:
     """List the positions of a portfolio, by symbol."""
     portfolio = await _own_portfolio(use, user.user_id, portfolio_id)
-    return PositionsShown(
+    return PositionsOut(
         items=[
-            PositionShown.of(each)
+            PositionOut.of(each)
             for each in portfolio.positions
             if which.is_open is None or each.is_open == (which.is_open == "true")
         ]
@@ -110,10 +110,10 @@ async def deposit(
     trader: CurrentTrader,
     origin: KeyedOrigin,
     use: Uses,
-) -> PortfolioShown:
+) -> PortfolioOut:
     """Pay money in. Answers with the portfolio after it."""
     command = body.to_deposit(UserId(trader.user_id), PortfolioId(portfolio_id))
-    return PortfolioShown.of(await use.execute(command, origin))
+    return PortfolioOut.of(await use.execute(command, origin))
 
 
 @router.post(
@@ -128,10 +128,10 @@ async def withdraw(
     trader: CurrentTrader,
     origin: KeyedOrigin,
     use: Uses,
-) -> PortfolioShown:
+) -> PortfolioOut:
     """Pay money out. Answers with the portfolio after it."""
     command = body.to_withdrawal(UserId(trader.user_id), PortfolioId(portfolio_id))
-    return PortfolioShown.of(await use.execute(command, origin))
+    return PortfolioOut.of(await use.execute(command, origin))
 
 
 async def _own_portfolio(use: Backend, owner_id: str, portfolio_id: str) -> PortfolioView:

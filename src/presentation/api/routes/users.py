@@ -8,7 +8,7 @@ from traderbot.presentation.api.auth import CurrentUser, current_user
 from traderbot.presentation.api.dependencies import CleanQuery
 from traderbot.presentation.api.documentation import ANY, PRIVATE, failures
 from traderbot.presentation.api.json_body import StrictRoute
-from traderbot.presentation.api.schemas.users import UserShown
+from traderbot.presentation.api.schemas.users import UserOut
 
 router = APIRouter(
     prefix="/users",
@@ -19,6 +19,6 @@ router = APIRouter(
 
 
 @router.get("/me", name="me", responses=failures(ANY, PRIVATE))
-async def me(user: CurrentUser) -> UserShown:
+async def me(user: CurrentUser) -> UserOut:
     """Show the user the token belongs to."""
-    return UserShown.of(user)
+    return UserOut.of(user)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import ConfigDict
+from pydantic.config import JsonDict
 
 from traderbot.application.ports.health import Health
-from traderbot.presentation.api.schemas.values import EXAMPLE_INSTANT, Instant, Shown
+from traderbot.presentation.api.schemas.values import EXAMPLE_INSTANT, Instant, Out
 
-_CHECK = {"name": "database", "ok": True, "message": "sqlite, schema 0001"}
+_CHECK: JsonDict = {"name": "database", "ok": True, "message": "sqlite, schema 0001"}
 
 
-class CheckShown(Shown):
+class CheckOut(Out):
     """One part, and whether it works."""
 
     name: str
@@ -21,7 +22,7 @@ class CheckShown(Shown):
     message: str
 
 
-class LiveShown(Shown):
+class LiveOut(Out):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
@@ -29,23 +30,23 @@ class LiveShown(Shown):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
 
-class ReadyShown(Shown):
+class ReadyOut(Out):
     """Every part works."""
 
     status: Literal["ok"] = "ok"
-    checks: list[CheckShown]
+    checks: list[CheckOut]
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"status": "ok", "checks": [_CHECK]}]}
     )
 
     @classmethod
-    def of(cls, checks: Sequence[Health]) -> ReadyShown:
+    def of(cls, checks: Sequence[Health]) -> ReadyOut:
         """Show what the checks found."""
-        return cls(checks=[CheckShown.model_validate(check) for check in checks])
+        return cls(checks=[CheckOut.model_validate(check) for check in checks])
 
 
-class HealthShown(ReadyShown):
+class HealthOut(ReadyOut):
     """Every part works, and which program this is."""
 
     version: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
@@ -27,7 +28,7 @@ from traderbot.presentation.api.schemas.values import (
     IdText,
     Instant,
     InstantText,
-    Shown,
+    Out,
     SymbolText,
 )
 
@@ -97,7 +98,7 @@ class OrderQuery(PageQuery):
         )
 
 
-class ReasonShown(Shown):
+class ReasonOut(Out):
     """A limit the order broke, as it was in force, and the value that broke it."""
 
     code: str
@@ -105,7 +106,7 @@ class ReasonShown(Shown):
     value: str
 
 
-_ORDER = {
+_ORDER: JsonDict = {
     "order_id": EXAMPLE_ORDER,
     "owner_id": EXAMPLE_USER,
     "portfolio_id": EXAMPLE_PORTFOLIO,
@@ -129,7 +130,7 @@ _ORDER = {
     "updated_at": EXAMPLE_INSTANT,
     "version": 2,
 }
-_EVENT = {
+_EVENT: JsonDict = {
     "position": 42,
     "id": "0199a1b2-0000-7000-8000-00000000002a",
     "stream": f"order-{EXAMPLE_ORDER}",
@@ -145,7 +146,7 @@ _EVENT = {
 }
 
 
-class OrderShown(Shown):
+class OrderOut(Out):
     """An order. Amounts are in `currency`; `average_price` is null before the first fill."""
 
     order_id: str
@@ -167,7 +168,7 @@ class OrderShown(Shown):
     fees: Amount
     reserved: Amount
     currency: str
-    reasons: list[ReasonShown] = Field(description="why it was refused")
+    reasons: list[ReasonOut] = Field(description="why it was refused")
     venue_order_id: str | None
     placed_at: Instant
     updated_at: Instant
@@ -176,15 +177,15 @@ class OrderShown(Shown):
     model_config = ConfigDict(json_schema_extra={"examples": [_ORDER]})
 
     @classmethod
-    def of(cls, view: OrderView) -> OrderShown:
+    def of(cls, view: OrderView) -> OrderOut:
         """Show a view."""
         return cls.model_validate(view)
 
 
-class OrderPage(Shown):
+class OrderPage(Out):
     """Some orders, newest first; `next_cursor` asks for more."""
 
-    items: list[OrderShown]
+    items: list[OrderOut]
     next_cursor: str | None
 
     model_config = ConfigDict(
@@ -194,10 +195,10 @@ class OrderPage(Shown):
     @classmethod
     def of(cls, page: Page[OrderView]) -> OrderPage:
         """Show a page of views."""
-        return cls(items=[OrderShown.of(view) for view in page.items], next_cursor=page.next_cursor)
+        return cls(items=[OrderOut.of(view) for view in page.items], next_cursor=page.next_cursor)
 
 
-class EventShown(Shown):
+class EventOut(Out):
     """One event of the log, as it concerns an order."""
 
     position: int
@@ -214,29 +215,27 @@ class EventShown(Shown):
     data: Mapping[str, Any] = Field(description="what was recorded")
 
 
-class OrderEvents(Shown):
+class OrderEvents(Out):
     """An order's own events, oldest first."""
 
-    items: list[EventShown]
+    items: list[EventOut]
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EVENT]}]})
 
     @classmethod
     def of(cls, events: Sequence[ExplainedEvent]) -> OrderEvents:
         """Show events."""
-        return cls(items=[EventShown.model_validate(event) for event in events])
+        return cls(items=[EventOut.model_validate(event) for event in events])
 
 
-class ExplanationShown(Shown):
+class ExplanationOut(Out):
     """Why there is this order, and what became of it."""
 
-    order: OrderShown
+    order: OrderOut
     decision: Mapping[str, Any] | None = Field(
         description="the bot's decision record, when a bot asked for the order"
     )
-    events: list[EventShown] = Field(
-        description="of the order, and of the portfolio because of it"
-    )
+    events: list[EventOut] = Field(description="of the order, and of the portfolio because of it")
     ledger: list[Mapping[str, str]] = Field(description="what was posted because of it")
 
     model_config = ConfigDict(
@@ -246,6 +245,6 @@ class ExplanationShown(Shown):
     )
 
     @classmethod
-    def of(cls, explanation: OrderExplanation) -> ExplanationShown:
+    def of(cls, explanation: OrderExplanation) -> ExplanationOut:
         """Show an explanation."""
         return cls.model_validate(explanation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from traderbot.application.commands.portfolios import Deposit, OpenPortfolio, Withdraw
 from traderbot.application.views import Page, PortfolioView, PositionView
@@ -22,8 +23,8 @@ from traderbot.presentation.api.schemas.values import (
     Instant,
     LimitNumber,
     NameText,
+    Out,
     Query,
-    Shown,
 )
 
 
@@ -83,7 +84,7 @@ class PositionsQuery(Query):
     )
 
 
-class BalanceShown(Shown):
+class BalanceOut(Out):
     """One currency: total = free + reserved + collateral."""
 
     currency: str
@@ -93,7 +94,7 @@ class BalanceShown(Shown):
     total: Amount
 
 
-class PositionShown(Shown):
+class PositionOut(Out):
     """What is held of one symbol; `quantity` is below zero when short."""
 
     symbol: str
@@ -108,12 +109,12 @@ class PositionShown(Shown):
     closed_at: Instant | None
 
     @classmethod
-    def of(cls, view: PositionView) -> PositionShown:
+    def of(cls, view: PositionView) -> PositionOut:
         """Show a view."""
         return cls.model_validate(view)
 
 
-_POSITION = {
+_POSITION: JsonDict = {
     "symbol": "AAPL",
     "quantity": "10",
     "cost": "1950",
@@ -125,7 +126,7 @@ _POSITION = {
     "opened_at": EXAMPLE_INSTANT,
     "closed_at": None,
 }
-_PORTFOLIO = {
+_PORTFOLIO: JsonDict = {
     "portfolio_id": EXAMPLE_PORTFOLIO,
     "owner_id": EXAMPLE_USER,
     "name": "savings",
@@ -145,15 +146,15 @@ _PORTFOLIO = {
 }
 
 
-class PositionsShown(Shown):
+class PositionsOut(Out):
     """The positions of a portfolio, by symbol."""
 
-    items: list[PositionShown]
+    items: list[PositionOut]
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_POSITION]}]})
 
 
-class PortfolioShown(Shown):
+class PortfolioOut(Out):
     """A portfolio with its cash and its positions."""
 
     portfolio_id: str
@@ -161,22 +162,22 @@ class PortfolioShown(Shown):
     name: str
     opened_at: Instant
     updated_at: Instant
-    balances: list[BalanceShown]
-    positions: list[PositionShown]
+    balances: list[BalanceOut]
+    positions: list[PositionOut]
     version: int = Field(description="how many events made it")
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PORTFOLIO]})
 
     @classmethod
-    def of(cls, view: PortfolioView) -> PortfolioShown:
+    def of(cls, view: PortfolioView) -> PortfolioOut:
         """Show a view."""
         return cls.model_validate(view)
 
 
-class PortfolioPage(Shown):
+class PortfolioPage(Out):
     """Some portfolios, newest first; `next_cursor` asks for more."""
 
-    items: list[PortfolioShown]
+    items: list[PortfolioOut]
     next_cursor: str | None
 
     model_config = ConfigDict(
@@ -186,5 +187,5 @@ class PortfolioPage(Shown):
     @classmethod
     def of(cls, page: Page[PortfolioView]) -> PortfolioPage:
         """Show a page of views."""
-        items = [PortfolioShown.of(view) for view in page.items]
+        items = [PortfolioOut.of(view) for view in page.items]
         return cls(items=items, next_cursor=page.next_cursor)

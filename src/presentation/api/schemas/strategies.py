@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.strategies.registry import StrategyRegistry
-from traderbot.presentation.api.schemas.values import Shown
+from traderbot.presentation.api.schemas.values import Out
 
-_RSI_CROSS = {
+_RSI_CROSS: JsonDict = {
     "name": "RSI_CROSS",
     "description": "Buys when RSI rises back across the oversold threshold, "
     "sells when it falls back across the overbought threshold.",
@@ -24,7 +25,7 @@ _RSI_CROSS = {
 }
 
 
-class StrategyShown(Shown):
+class StrategyOut(Out):
     """A strategy that bots can run."""
 
     name: str
@@ -33,7 +34,7 @@ class StrategyShown(Shown):
     warm_up: int = Field(description="how many bars it needs before it can speak")
 
     @classmethod
-    def named(cls, name: str) -> StrategyShown | None:
+    def named(cls, name: str) -> StrategyOut | None:
         """Show the strategy of that name, or None if it is gone."""
         kind = StrategyRegistry.get(name)
         if kind is None:
@@ -43,20 +44,18 @@ class StrategyShown(Shown):
             parameters, warm_up = strategy.parameters(), strategy.warm_up
         except DomainError:  # somebody's own, with a parameter that has no default
             parameters, warm_up = {}, kind.warm_up
-        return cls(
-            name=name, description=kind.description, parameters=parameters, warm_up=warm_up
-        )
+        return cls(name=name, description=kind.description, parameters=parameters, warm_up=warm_up)
 
 
-class StrategyList(Shown):
+class StrategyList(Out):
     """Every strategy of this server."""
 
-    items: list[StrategyShown]
+    items: list[StrategyOut]
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_RSI_CROSS]}]})
 
     @classmethod
     def of_all(cls) -> StrategyList:
         """Show all that are registered."""
-        shown = (StrategyShown.named(name) for name in StrategyRegistry.list_all())
+        shown = (StrategyOut.named(name) for name in StrategyRegistry.list_all())
         return cls(items=[each for each in shown if each is not None])

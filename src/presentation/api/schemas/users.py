@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from traderbot.application.commands.users import RegisterUser
@@ -12,8 +14,8 @@ from traderbot.presentation.api.schemas.values import (
     Body,
     EmailText,
     Instant,
+    Out,
     PasswordText,
-    Shown,
 )
 
 
@@ -34,7 +36,7 @@ class RegisterBody(Body):
         return RegisterUser(email=self.email, password_hash=password_hash)
 
 
-class UserShown(Shown):
+class UserOut(Out):
     """A user, to themselves."""
 
     user_id: str
@@ -58,16 +60,16 @@ class UserShown(Shown):
     )
 
     @classmethod
-    def of(cls, view: UserView) -> UserShown:
+    def of(cls, view: UserView) -> UserOut:
         """Show a view."""
         return cls.model_validate(view)
 
 
-class TokenShown(BaseModel):
+class TokenOut(BaseModel):
     """A token, as OAuth 2.0 writes it (RFC 6749, section 5.1)."""
 
     access_token: str = Field(repr=False)
-    token_type: str = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind, no secret
     expires_in: int = Field(description="seconds")
 
     model_config = ConfigDict(

@@ -67,7 +67,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Shown(BaseModel):
+class Out(BaseModel):
     """What a client sees, made from a view field by field."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
@@ -198,7 +198,12 @@ EmailText = Annotated[
     str,
     AfterValidator(_email),
     WithJsonSchema(
-        {"type": "string", "format": "email", "maxLength": MAX_EMAIL, "examples": ["ada@example.org"]}
+        {
+            "type": "string",
+            "format": "email",
+            "maxLength": MAX_EMAIL,
+            "examples": ["ada@example.org"],
+        }
     ),
 ]
 PasswordText = Annotated[
