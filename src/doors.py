@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from traderbot.presentation.cli.errors import DatabaseMissingError, SchemaNotNewestError
+from traderbot.presentation.cli.errors import (
+    CannotRunError,
+    DatabaseMissingError,
+    SchemaNotNewestError,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from traderbot.domain.market.timeframe import Timeframe
     from traderbot.domain.shared.values import Symbol
     from traderbot.infrastructure.settings import Settings
+    from traderbot.presentation.api.app import ApiOptions
     from traderbot.presentation.cli.doors import (
         DemoReport,
         Installation,
@@ -92,13 +97,34 @@ class ProgramDoors:
         self, database: str | None, host: str, port: int, on_ready: Callable[[str], None]
     ) -> None:
         """Serve the REST API until it is told to stop."""
-        raise NotImplementedError
+        import logging
+
+        from traderbot.presentation.api.server import serve
+
+        settings = _settings(database)
+        logging.basicConfig(
+            level=logging.DEBUG if settings.debug else logging.INFO,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        with self.application(database) as application:
+            try:
+                serve(
+                    application,
+                    _api_options(settings, self.version()),
+                    host,
+                    port,
+                    lambda listening: on_ready(listening.url),
+                )
+            except OSError as error:
+                msg = f"cannot listen on {host} port {port}: {error.strerror}; try another --port"
+                raise CannotRunError(msg) from error
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the schema of the REST API."""
+        from traderbot.presentation.api.app import ApiOptions
         from traderbot.presentation.api.openapi import openapi_schema
 
-        return openapi_schema()
+        return openapi_schema(ApiOptions(version=self.version()))
 
     def doctor(self, database: str | None) -> Sequence[Health]:
         """Look at everything the program stands on."""
@@ -118,14 +144,22 @@ class ProgramDoors:
     def settings(self) -> Sequence[SettingLine]:
         """Return every setting in use."""
         from traderbot.infrastructure.settings_view import describe
+        from traderbot.presentation.cli.doors import SettingLine
 
-        return describe(_settings(None))
+        return [
+            SettingLine(name=each.name, value=each.value, origin=each.origin)
+            for each in describe(_settings(None))
+        ]
 
     def setting_problems(self) -> Sequence[SettingProblem]:
         """Return everything that would keep the program from starting."""
         from traderbot.infrastructure.settings import problems
+        from traderbot.presentation.cli.doors import SettingProblem
 
-        return problems()
+        return [
+            SettingProblem(name=each.name, message=each.message, remedy=each.remedy)
+            for each in problems()
+        ]
 
     def schema(self, database: str | None) -> Schema:
         """Return which schema a database has. Raises DatabaseMissingError."""
@@ -178,8 +212,11 @@ class ProgramDoors:
     def odd_bars(self, bars: Sequence[Bar]) -> Sequence[Oddity]:
         """Return what is odd about one series."""
         from traderbot.infrastructure.market_data.checks import check
+        from traderbot.presentation.cli.doors import Oddity
 
-        return check(bars)
+        return [
+            Oddity(kind=each.kind.value, at=each.at, message=each.message) for each in check(bars)
+        ]
 
     def load_strategies(self, folder: Path | None) -> None:
         """Register the strategies that come with the program, and those of a folder."""
@@ -220,6 +257,17 @@ class _Counted:
         if self._lines % self._EVERY == 0:
             self._tell()
         return self._readline(limit)
+
+
+def _api_options(settings: Settings, version: str) -> ApiOptions:
+    from traderbot.presentation.api.app import ApiOptions
+
+    return ApiOptions(
+        version=version,
+        cors_origins=settings.server.cors_origins,
+        trusted_hosts=settings.server.trusted_hosts,
+        production=settings.environment == "production",
+    )
 
 
 def _settings(database: str | None) -> Settings:

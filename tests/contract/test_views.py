@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -32,20 +31,21 @@ from traderbot.infrastructure.persistence.database import reader_engine
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.repeatable import ReplayClock, SeededIds
 
+T = TypeVar("T")
 STRANGER = UserId("0192f0c1-0000-7000-8000-0000000000ff")
 
 
-def pages(ask: Callable[[str | None], Page[Any]]) -> Iterator[Page[Any]]:
+def pages(ask: Callable[..., Page[T]], *what: Any, **how: Any) -> Iterator[Page[T]]:
     """Turn pages until there are no more."""
-    page = ask(None)
+    page = ask(*what, **how)
     yield page
     while page.next_cursor is not None:
-        page = ask(page.next_cursor)
+        page = ask(*what, cursor=page.next_cursor, **how)
         yield page
 
 
-def everything(ask: Callable[[str | None], Page[Any]]) -> list[Any]:
-    return [item for page in pages(ask) for item in page.items]
+def everything(ask: Callable[..., Page[T]], *what: Any, **how: Any) -> list[T]:
+    return [item for page in pages(ask, *what, **how) for item in page.items]
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,7 @@ def test_orders_are_filtered_and_newest_first(market: Market) -> None:
                 it for it in market.orders if keep(it) and owner in (None, UserId(it.owner_id))
             ]
             which = OrderFilter(owner_id=owner, **fields)
-            found = everything(
-                lambda at, which=which: market.views.orders(which, limit=7, cursor=at)
-            )  # type: ignore[misc]
+            found = everything(market.views.orders, which, limit=7)
             assert found == wanted[::-1], which
 
 
@@ -139,9 +137,7 @@ def test_an_order_is_shown_to_its_owner_and_to_operators_alone(market: Market) -
 
 @pytest.mark.parametrize("limit", [1, 2, 16, 47, 48, 49])
 def test_pages_of_any_size_show_every_order_once(market: Market, limit: int) -> None:
-    shown = list(
-        pages(lambda cursor: market.views.orders(OrderFilter(), limit=limit, cursor=cursor))
-    )
+    shown = list(pages(market.views.orders, OrderFilter(), limit=limit))
     assert [len(page.items) for page in shown[:-1]] == [limit] * (len(shown) - 1)
     assert len(shown) == -(-len(market.orders) // limit)
     assert [it for page in shown for it in page.items] == market.orders[::-1]
@@ -174,7 +170,7 @@ def test_pages_have_no_gaps_or_repetitions_while_orders_arrive(desk: Desk) -> No
         try:
             for _ in range(5):
                 which = OrderFilter(owner_id=owned.owner)
-                found = everything(lambda at: desk.views.orders(which, limit=7, cursor=at))  # noqa: B023
+                found = everything(desk.views.orders, which, limit=7)
                 ids = [it.order_id for it in found]
                 assert ids == sorted(set(ids), reverse=True)
                 assert ids[-40:] == before[::-1]
@@ -199,8 +195,8 @@ def _opaque(text: str) -> str:
 
 
 def _mangled(cursor: str) -> Iterator[str]:
-    yield from ("", "=", "a", "ä", "\x00", "null", "[]", cursor + "=", cursor + "A", cursor[:-1])
-    yield from (cursor[1:], cursor.swapcase(), cursor + "\n", " " + cursor, "A" * 10_000)
+    yield from ("", "=", "a", "ä", "\x00", "null", "[]", cursor + "=", cursor + "A=", cursor[1:])
+    yield from (cursor[4:], cursor.swapcase(), cursor + "\n", " " + cursor, "A" * 10_000)
     yield from map(_opaque, ("", "|", "||", "1", ORDER_ID.upper(), f"{ORDER_ID} ", f"'{ORDER_ID}'"))
     yield from map(_opaque, (f"{NOON}|{ORDER_ID}|x", f"2025-01-02T12:00:00.000000Z|{ORDER_ID}"))
     yield _opaque(f"2025-01-02T12:00:00.000000Z|{ORDER_ID}|\x00")
@@ -212,9 +208,8 @@ def test_a_cursor_of_somebody_elses_making_is_refused(name: str, market: Market)
     ask = LISTS[name]
     cursor = ask(market.views, 1, None).next_cursor or _opaque(ORDER_ID)
     for bad in _mangled(cursor):
-        if bad != cursor:
-            with pytest.raises(BadCursorError):
-                ask(market.views, 1, bad)
+        with pytest.raises(BadCursorError):
+            ask(market.views, 1, bad)
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -255,18 +250,14 @@ def test_users_are_listed_by_whether_they_may_act(desk: Desk) -> None:
         desk.run(DeactivateUser(user_id=UserId(user.user_id), reason="left"))
     now = [desk.views.user(UserId(user.user_id)) for user in users][::-1]
     for active in (None, True, False):
-        found = everything(
-            lambda at, active=active: desk.views.users(active=active, limit=2, cursor=at)  # type: ignore[misc]
-        )
+        found = everything(desk.views.users, active=active, limit=2)
         assert found == [it for it in now if it and active in (None, it.active)]
     assert [it.email for it in now if it] == [f"{n}@example.org" for n in range(6, -1, -1)]
 
 
 def test_portfolios_are_listed_by_owner_with_all_they_hold(market: Market) -> None:
     for owner in (None, market.mine.owner, market.theirs.owner, STRANGER):
-        found = everything(
-            lambda at, owner=owner: market.views.portfolios(owner, limit=1, cursor=at)  # type: ignore[misc]
-        )
+        found = everything(market.views.portfolios, owner, limit=1)
         ids = [PortfolioId(it.portfolio_id) for it in found]
         assert ids == sorted(set(ids), reverse=True)
         assert found == [market.views.portfolio(owner, id_) for id_ in ids]
@@ -321,9 +312,7 @@ def test_bot_runs_are_listed_by_owner(desk: Desk) -> None:
         for n, owned in enumerate([mine, theirs, mine, mine, theirs])
     ]
     for owner in (None, mine.owner, theirs.owner, STRANGER):
-        found = everything(
-            lambda at, owner=owner: desk.views.bot_runs(owner, limit=2, cursor=at)  # type: ignore[misc]
-        )
+        found = everything(desk.views.bot_runs, owner, limit=2)
         assert found == [it for it in runs[::-1] if owner in (None, it.owner_id)]
     id_ = BotRunId(runs[0].bot_run_id)
     assert desk.views.bot_run(None, id_) == runs[0]
@@ -335,8 +324,7 @@ def test_bot_runs_are_listed_by_owner(desk: Desk) -> None:
 
 def test_trades_are_listed_newest_first_whatever_the_order_they_came_in(desk: Desk) -> None:
     mine, theirs = desk.portfolio(), desk.portfolio(email="b@example.org")
-    minutes = list(range(12)) * 2  # two at each instant
-    random.Random(1).shuffle(minutes)
+    minutes = [7 * n % 12 for n in range(24)]  # two at each instant, out of order
     expected: list[tuple[datetime, str, str, UserId]] = []
     orders = {owned.owner: desk.place(owned, quantity="24") for owned in (mine, theirs)}
     for n, minute in enumerate(minutes):
@@ -344,14 +332,10 @@ def test_trades_are_listed_newest_first_whatever_the_order_they_came_in(desk: De
         order = orders[owner]
         desk.fill(order, a_fill(fill_id=f"f|{n}", quantity="1", price="100", at=later(minute)))
         expected.append((later(minute), order.order_id, f"f|{n}", owner))
-    for owner in (None, mine.owner, theirs.owner, STRANGER):
-        wanted = sorted((it[:3] for it in expected if owner in (None, it[3])), reverse=True)
+    for asker in (None, mine.owner, theirs.owner, STRANGER):
+        wanted = sorted((it[:3] for it in expected if asker in (None, it[3])), reverse=True)
         for limit in (1, 5, 100):
-            found = everything(
-                lambda at, owner=owner, limit=limit: desk.views.trades(  # type: ignore[misc]
-                    owner, limit=limit, cursor=at
-                )
-            )
+            found = everything(desk.views.trades, asker, limit=limit)
             assert [(it.at, it.order_id, it.fill_id) for it in found] == wanted
     of_mine = desk.views.trades(None, mine.id).items
     assert {it.portfolio_id for it in of_mine} == {mine.id}

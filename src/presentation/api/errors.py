@@ -133,6 +133,7 @@ TABLE: Final[Mapping[str, Entry]] = {
         said="recorded history contradicts itself; an operator has to look at it",
     ),
     "CONFIGURATION": Entry(500, "The server is not set up", said="the server is not set up"),
+    "CANNOT_LISTEN": Entry(500, "The server is not set up", said="the server is not set up"),
     "SERVER_NOT_FOUND": Entry(500, "The server is not set up", said="the server is not set up"),
     "SERVER_START": Entry(500, "The server is not set up", said="the server is not set up"),
     "TRADERBOT_ERROR": Entry(500, "The server failed", said="the server failed"),

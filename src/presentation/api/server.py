@@ -9,17 +9,30 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from traderbot.application.application import Application
+from traderbot.application.errors import ExternalError
 from traderbot.presentation.api.app import ApiOptions, create_app
 from traderbot.presentation.api.http_protocol import BoundedHttpProtocol
 
 GRACE_SECONDS: Final = 8  # with what it takes to stop around it, under 10
 _BACKLOG: Final = 1024
+
+
+class CannotListenError(ExternalError):
+    """The address to serve on is taken, or not of this machine."""
+
+    code: ClassVar[str] = "CANNOT_LISTEN"
+
+    def __init__(self, host: str, port: int, cause: Exception) -> None:
+        why = getattr(cause, "strerror", None) or cause
+        super().__init__(f"cannot listen on {host} port {port}: {why}")
+        self.host = host
+        self.port = port
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,7 @@ def serve(
     is left to the caller, who opened it.
 
     Raises:
-        OSError: the address cannot be listened on.
+        CannotListenError: the address is taken, or not of this machine.
     """
     # Opened here, because uvicorn would end the process if the address is taken.
     listener = _listen(host, port)
@@ -81,9 +94,9 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
-    except OSError:
+    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
         listener.close()
-        raise
+        raise CannotListenError(host, port, error) from error
     return listener
 
 

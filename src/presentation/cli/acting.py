@@ -12,10 +12,10 @@ from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId, uuid_text
 from traderbot.presentation.cli.errors import UsageError
 
 
-def origin(owner: UserId | None = None, key: str | None = None) -> Origin:
+def origin(owner: UserId | None = None, wish: str | None = None, key: str | None = None) -> Origin:
     """Return where a command comes from: the person at this keyboard."""
-    # Keys of one user are apart from those of others, and from those of the API.
-    keyed = IdempotencyKey(f"cli:{owner or ''}", key) if key else None
+    # Keys for one user and wish are apart from those for others, and from those of the API.
+    keyed = IdempotencyKey(f"operator {owner} {wish}", key) if key else None
     return Origin(actor=Actor("operator", _operator(), "cli"), key=keyed)
 
 

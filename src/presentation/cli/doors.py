@@ -57,43 +57,31 @@ class ServerPlan:
     environment: str
 
 
-class SettingLine(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingLine:
     """One variable, the value in use with secrets masked, and who set it."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def value(self) -> str: ...
-
-    @property
-    def origin(self) -> str: ...
+    name: str
+    value: str
+    origin: str
 
 
-class SettingProblem(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingProblem:
     """One thing to put right before the program can start."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def message(self) -> str: ...
-
-    @property
-    def remedy(self) -> str: ...
+    name: str
+    message: str
+    remedy: str
 
 
-class Oddity(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oddity:
     """Something odd about a series of bars."""
 
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def at(self) -> datetime: ...
-
-    @property
-    def message(self) -> str: ...
+    kind: str
+    at: datetime
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

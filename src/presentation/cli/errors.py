@@ -51,8 +51,8 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 # The next step, for errors whose message does not name one itself.
 _NEXT_STEPS = {
     "NOT_FOUND": "see what there is with the `list` verb of the same noun",
-    "DATABASE_UNAVAILABLE": "check --database and TRADERBOT_DATABASE__URL, or run: traderbot doctor",
-    "OUTCOME_UNKNOWN": "it may be done: look before you repeat it, or repeat it with the same --key",
+    "DATABASE_UNAVAILABLE": "check the database's name, or run: traderbot doctor",
+    "OUTCOME_UNKNOWN": "it may be done: look first, or repeat it with the same --key",
     "OVERLOADED": "try again in a moment",
     "CONFLICT": "try again",
     "CORRUPT_HISTORY": "stop trading and run: traderbot audit verify",

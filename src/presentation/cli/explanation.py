@@ -1,4 +1,4 @@
-"""An order's explanation as a tree: the wish, the decision, each event with its effect, the money."""
+"""An order's explanation as a tree: wish, decision, each event with its effect, money."""
 
 from __future__ import annotations
 

@@ -28,10 +28,15 @@ class Noun:
 
 
 NOUNS = (
-    Noun("demo", "demo", "Trade real bars on paper, offline, and prove what happened.", False),
-    Noun("init", "init", "Make the data folder, the secrets and the database.", False),
-    Noun("doctor", "doctor", "Look at everything the program stands on.", False),
-    Noun("serve", "serve", "Start the REST API.", False),
+    Noun(
+        "demo",
+        "demo",
+        "Trade real bars on paper, offline, and prove what happened.",
+        has_verbs=False,
+    ),
+    Noun("init", "init", "Make the data folder, the secrets and the database.", has_verbs=False),
+    Noun("doctor", "doctor", "Look at everything the program stands on.", has_verbs=False),
+    Noun("serve", "serve", "Start the REST API.", has_verbs=False),
     Noun("config", "config", "Show and check the settings."),
     Noun("db", "db", "Bring the database to the newest schema."),
     Noun("user", "users", "Add, list and deactivate users."),
@@ -40,6 +45,6 @@ NOUNS = (
     Noun("order", "orders", "Place, cancel, list and show orders."),
     Noun("portfolio", "portfolios", "Open portfolios and move cash."),
     Noun("audit", "audit", "Verify, replay and explain what happened."),
-    Noun("openapi", "openapi", "Print the schema of the REST API.", False),
-    Noun("version", "version", "Say which version this is.", False),
+    Noun("openapi", "openapi", "Print the schema of the REST API.", has_verbs=False),
+    Noun("version", "version", "Say which version this is.", has_verbs=False),
 )

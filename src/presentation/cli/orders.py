@@ -69,7 +69,7 @@ def place(
             limit_price=price,
         )
         order = application.executor.run(
-            PlaceOrder(owner_id=owner, ticket=ticket), origin(owner, key)
+            PlaceOrder(owner_id=owner, ticket=ticket), origin(owner, "PlaceOrder", key)
         )
     session.answer(order, *_parts(order))
     return ExitCode.NO if order.status == "refused" else ExitCode.DONE

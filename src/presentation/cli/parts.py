@@ -45,8 +45,7 @@ Part = str | Table | Facts | Tree
 def draw(parts: Sequence[Part], stream: TextIO) -> None:
     """Write parts one below the other."""
     if all(isinstance(part, str) for part in parts):
-        for part in parts:
-            stream.write(printable(str(part), keep="\n") + "\n")
+        stream.writelines(printable(str(part), keep="\n") + "\n" for part in parts)
         return
     console = _console(stream)
     for part in parts:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from traderbot.domain.shared.decimals import plain
@@ -22,35 +21,25 @@ def as_json(document: object) -> str:
     return json.dumps(plain_data(document), indent=2, allow_nan=False)
 
 
-def plain_data(value: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is many things
+def plain_data(value: object) -> Any:  # noqa: ANN401 - JSON is many things
     """Return a view, a report or a mapping as JSON has it: amounts as text, instants in UTC."""
-    match value:
-        case None | bool() | str() if not isinstance(value, Enum):
-            return value
-        case Enum():
-            return plain_data(value.value)
-        case int() | float():
-            return value
-        case datetime():
-            return instant_text(value)
-        case Decimal():
-            return plain(value)
-        case timedelta():
-            return value.total_seconds()
-        case bytes():
-            return value.hex()
-        case Mapping():
-            return {str(name): plain_data(item) for name, item in value.items()}
-        case Set():
-            return sorted(plain_data(item) for item in value)
-        case Sequence():
-            return [plain_data(item) for item in value]
-        case Path():
-            return str(value)
-        case _ if is_dataclass(value) and type(value).__module__ != _DOMAIN_VALUES:
-            return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
-        case _:
-            return str(value)
+    if isinstance(value, Enum):
+        return plain_data(value.value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain_data(item) for name, item in value.items()}
+    if isinstance(value, Iterable):
+        return [plain_data(item) for item in value]
+    if is_dataclass(value) and type(value).__module__ != _DOMAIN_VALUES:
+        return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def printable(text: str, keep: str = "") -> str:

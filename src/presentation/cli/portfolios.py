@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +14,8 @@ from traderbot.presentation.cli.session import Session
 from traderbot.presentation.cli.verb import Cursor, Database, Key, Limit, User, noun, verb
 
 if TYPE_CHECKING:
+    from traderbot.application.commands.portfolios import Deposit, Withdraw
     from traderbot.application.views import PortfolioView
-    from traderbot.domain.shared.values import Money
 
 app = noun()
 
@@ -47,7 +48,8 @@ def create(
     with session.doors.application(database) as application:
         owner = acting_user(application, user)
         opened = application.executor.run(
-            OpenPortfolio(owner_id=owner, name=name, cash=money), origin(owner, key)
+            OpenPortfolio(owner_id=owner, name=name, cash=money),
+            origin(owner, "OpenPortfolio", key),
         )
     session.answer(opened, *_parts(opened))
 
@@ -64,7 +66,10 @@ def deposit(
     database: Database = None,
 ) -> None:
     """Take money in."""
-    _transfer(session, _money(amount, currency), portfolio, key, user, database, into=True)
+    from traderbot.application.commands.portfolios import Deposit
+
+    where = _Where(portfolio=portfolio, key=key, user=user, database=database)
+    _transfer(session, Deposit, amount, currency, where)
 
 
 @verb(app, "withdraw", example="traderbot portfolio withdraw 250.50 USD")
@@ -79,7 +84,10 @@ def withdraw(
     database: Database = None,
 ) -> None:
     """Pay money out; what orders have reserved stays."""
-    _transfer(session, _money(amount, currency), portfolio, key, user, database, into=False)
+    from traderbot.application.commands.portfolios import Withdraw
+
+    where = _Where(portfolio=portfolio, key=key, user=user, database=database)
+    _transfer(session, Withdraw, amount, currency, where)
 
 
 @verb(app, "show", example="traderbot portfolio show")
@@ -142,35 +150,33 @@ def list_(
     session.answer(page, table, *session.more(page.next_cursor))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Where:
+    """Between whom money moves, as it was named on the command line."""
+
+    portfolio: str | None
+    key: str | None
+    user: str | None
+    database: str | None
+
+
 def _transfer(
     session: Session,
-    money: Money,
-    portfolio: str | None,
-    key: str | None,
-    user: str | None,
-    database: str | None,
-    *,
-    into: bool,
+    kind: type[Deposit | Withdraw],
+    amount: str,
+    currency: str,
+    where: _Where,
 ) -> None:
-    from traderbot.application.commands.portfolios import Deposit, Withdraw
+    from traderbot.domain.shared.values import Money
     from traderbot.presentation.cli.acting import acting_portfolio, acting_user, origin
 
-    with session.doors.application(database) as application:
-        owner = acting_user(application, user)
-        id_ = acting_portfolio(application, owner, portfolio)
-        command = (
-            Deposit(owner_id=owner, portfolio_id=id_, amount=money)
-            if into
-            else Withdraw(owner_id=owner, portfolio_id=id_, amount=money)
-        )
-        after = application.executor.run(command, origin(owner, key))
+    money = Money(amount, currency)
+    with session.doors.application(where.database) as application:
+        owner = acting_user(application, where.user)
+        id_ = acting_portfolio(application, owner, where.portfolio)
+        command = kind(owner_id=owner, portfolio_id=id_, amount=money)
+        after = application.executor.run(command, origin(owner, kind.__name__, where.key))
     session.answer(after, *_parts(after))
-
-
-def _money(amount: str, currency: str) -> Money:
-    from traderbot.domain.shared.values import Money
-
-    return Money(amount, currency)
 
 
 def _parts(portfolio: PortfolioView) -> list[Part]:

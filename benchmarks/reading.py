@@ -1,0 +1,72 @@
+"""Reading the log back: rebuilding state beside the peer, and verifying.
+
+*traderbot*: `audit replay` of the whole log into users, portfolios and orders.
+*eventsourcing*: its global log, each event decoded and applied, the fastest way its API has.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from benchmarks.databases import Databases
+from benchmarks.harness import Claim, Contestant, print_rates, ratio, take_turns
+from benchmarks.history import our_history, peer_history
+
+_ORDERS = 4_000
+
+
+def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
+    """Measure on SQLite, print the rates, return the claims."""
+    ours = our_history(databases.new(), _ORDERS)
+    peer, folder = peer_history(_ORDERS)
+    audit = ours.bot.audit
+    whole = audit.cut()
+
+    def replay(_n: int) -> float:
+        start = time.perf_counter()
+        report = audit.replay(whole)
+        if len(report.orders) != _ORDERS:
+            msg = "not every order was rebuilt"
+            raise AssertionError(msg)
+        return time.perf_counter() - start
+
+    def mutate(_n: int) -> float:
+        start = time.perf_counter()
+        states: dict[Any, Any] = {}
+        first = 1
+        while page := peer.recorder.select_notifications(start=first, limit=2000):
+            for notification in page:
+                event = peer.mapper.to_domain_event(notification)
+                states[event.originator_id] = event.mutate(states.get(event.originator_id))
+            first = page[-1].id + 1
+        if len(states) != _ORDERS:
+            msg = "not every aggregate was rebuilt"
+            raise AssertionError(msg)
+        return time.perf_counter() - start
+
+    def verify(_n: int) -> float:
+        start = time.perf_counter()
+        report = audit.verify()
+        if report.findings or report.events != whole.size:
+            msg = f"the benchmark's own log is not clean: {report.findings[:1]}"
+            raise AssertionError(msg)
+        return time.perf_counter() - start
+
+    rebuilt = Contestant("traderbot, the whole log to states", replay, whole.size)
+    mutated = Contestant("eventsourcing, global log and mutate", mutate, 5 * _ORDERS)
+    verified = Contestant("traderbot, audit verify", verify, whole.size)
+    take_turns([rebuilt, mutated, verified], rounds)
+    print_rates("the log read back, SQLite", [rebuilt, mutated, verified], "events/s")
+    ours.bot.close()
+    peer.close()
+    folder.cleanup()
+    best = sorted(verified.rates)[len(verified.rates) // 2]
+    return [
+        Claim(
+            "rebuild from the log / eventsourcing's global log and mutate",
+            2,
+            ratio(rebuilt, mutated),
+        ),
+        Claim("audit verify, events a second", 100_000, best, "events/s"),
+    ]

@@ -1,0 +1,28 @@
+"""One server for all of these tests, and two people who know nothing of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.api.running import Person, Server, running, settings_in, somebody
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on SQLite. Its tests share it, so none counts what others may add."""
+    with running(settings_in(tmp_path_factory.mktemp("api"))) as one:
+        yield one
+
+
+@pytest.fixture
+def ada(server: Server) -> Iterator[Person]:
+    with somebody(server, "ada") as person:
+        yield person
+
+
+@pytest.fixture
+def eve(server: Server) -> Iterator[Person]:
+    with somebody(server, "eve") as person:
+        yield person
