@@ -29,7 +29,7 @@ demo: $(BASE) ## trade real daily bars on paper and prove what happened; offline
 test: $(DEV) ## run every test, on a PostgreSQL and a Redis that the run starts itself
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=85
 
-check: $(DEV) ## format, lint, types, and who may import whom
+check: $(BENCH) ## format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -40,7 +40,7 @@ format: $(DEV) ## write the code as the formatter would
 	$(BIN)/ruff check --fix .
 
 bench: $(BENCH) ## measure; every number in the documents comes from here
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 constraints: $(BASE) ## renew constraints.txt, the exact versions that demo, test and bench install
 	@test -n "$(UV)" || $(INSTALL) uv

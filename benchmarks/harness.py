@@ -119,4 +119,5 @@ def environment() -> str:
     """Return what the figures were measured on."""
     packages = ("sqlalchemy", "msgspec", "psycopg", "eventsourcing")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {versions}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{python}, {os.cpu_count()} cores, {versions}"

@@ -37,7 +37,7 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
         first = 1
         while page := peer.recorder.select_notifications(start=first, limit=2000):
             for notification in page:
-                event = peer.mapper.to_domain_event(notification)
+                event: Any = peer.mapper.to_domain_event(notification)
                 states[event.originator_id] = event.mutate(states.get(event.originator_id))
             first = page[-1].id + 1
         if len(states) != _ORDERS:

@@ -201,8 +201,11 @@ class Desk:
         command = CancelOrder(owner_id=UserId(order.owner_id), order_id=OrderId(order.order_id))
         return self.run(command)
 
-    def together(self, calls: Sequence[Callable[[], R]]) -> list[R | BaseException]:
-        """Make these calls in one batch: hold the writer until all of them wait for it."""
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Make these calls in one batch: hold the writer until all of them wait for it.
+
+        Return what each answered or raised.
+        """
         held, go = Event(), Event()
 
         def hold(_unit: UnitOfWork) -> None:
@@ -249,8 +252,8 @@ def outcome(future: Future[Any]) -> Any:
     return future.result() if error is None else error
 
 
-def at_once(calls: Iterable[Callable[[], R]], threads: int) -> list[R | BaseException]:
-    """Make the calls from that many threads."""
+def at_once(calls: Iterable[Callable[[], Any]], threads: int) -> list[Any]:
+    """Make the calls from that many threads; return what each answered or raised."""
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(call) for call in calls]
         return [outcome(future) for future in futures]

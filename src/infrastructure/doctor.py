@@ -89,7 +89,7 @@ def _existing(folder: Path) -> Path:
 def _secret(settings: Settings) -> Health:
     if settings.auth.secret_key is not None:
         return Health("secret", ok=True, message="given by the settings")
-    path = settings.secret_key_path
+    path = settings.secret_key_path.absolute()
     if not path.exists():
         return Health("secret", ok=True, message="not made yet; development makes it when needed")
     mode = stat.S_IMODE(path.stat().st_mode)

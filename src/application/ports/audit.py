@@ -25,7 +25,10 @@ class AuditFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """What `verify` saw. Clean when there are no findings."""
+    """What `verify` saw. Clean when there are no findings.
+
+    The first hundred findings are listed; `unlisted` counts those beyond.
+    """
 
     events: int
     streams: int
@@ -33,27 +36,36 @@ class VerifyReport:
     root: str  # RFC 6962 Merkle tree hash over the leaf hashes in log order, hex
     seconds: float
     findings: Sequence[AuditFinding]
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A prefix of the log: its first `size` events."""
+    """A prefix of the log: its first `size` events.
+
+    With `occurred_by` it is business time that decides: of those events, only what a stream had
+    gone through by that instant counts. Then it need not be a prefix: `left_out` of the events
+    happened later and were recorded earlier than others.
+    """
 
     size: int
     last_recorded_at: datetime | None
-    root: str
+    root: str  # of all `size` events
+    occurred_by: datetime | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
-    """The state of everything as the log's prefix makes it."""
+    """The state of everything, or of one owner's things, as the log's prefix makes it."""
 
     cut: Cut
-    portfolios: Sequence[PortfolioView]
-    orders: Sequence[OrderView]
+    portfolios: Sequence[PortfolioView]  # by id
+    orders: Sequence[OrderView]  # by id
     bot_runs: int
     users: int
-    fingerprint: str  # SHA-256 over the canonical state: equal states have equal fingerprints
+    # SHA-256 over the canonical state, always of everything: equal states have equal fingerprints.
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +85,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffReport:
-    """What `diff` compared."""
+    """What `diff` compared. The first differences are listed; `unlisted` counts those beyond.
+
+    `ledger_imbalances` names entries that do not sum to zero, and accounts that do not sum to the
+    balance or position they stand for; it is empty when the books balance.
+    """
 
     events: int
     rows: int
     differences: Sequence[Difference]
-    ledger_imbalances: Sequence[str]  # entries that do not sum to zero; empty when books balance
+    ledger_imbalances: Sequence[str]
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +112,8 @@ class ExplainedEvent:
     actor: str
     command_id: str
     causation_id: str
-    changes: Mapping[str, str]  # field: what it became
-    data: Mapping[str, Any]
+    changes: Mapping[str, str]  # field of the order: before and after; or account: amount
+    data: Mapping[str, Any]  # as it was recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +131,19 @@ class RebuildReport:
     """What `rebuild` made again from the log."""
 
     events: int
-    rows: Mapping[str, int]
+    rows: Mapping[str, int]  # by table
     changed: Sequence[Difference]  # what was wrong before
     seconds: float
+    unlisted: int = 0
 
 
 class Audit(Protocol):
-    """Checks and readings of the log. Nothing here but `rebuild` writes, and that only state rows."""
+    """Checks and readings of the log. Nothing here but `rebuild` writes, and that only state rows.
+
+    Each reads one moment of the database, however long it takes and whoever writes meanwhile, and
+    raises DatabaseUnavailableError if the database does not answer. All but `verify` need a log
+    they can read and raise CorruptHistoryError otherwise; then `verify` names what is wrong.
+    """
 
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Check bytes against hashes, links, dense versions, columns, streams and state rows."""
@@ -129,25 +152,29 @@ class Audit(Protocol):
     def cut(
         self, *, at: datetime | None = None, index: int | None = None, by_occurred: bool = False
     ) -> Cut:
-        """Return the prefix an instant or an index stands for.
+        """Return the part of the log an instant or an index stands for; of neither, all of it.
 
-        For an instant: the longest prefix in which nothing was recorded later; with `by_occurred`
-        business time decides instead, and the result is only a prefix if that time never falls.
+        For an instant it is the longest prefix in which nothing was recorded later: clocks of
+        several writers are not in step, and a filter would not be a prefix. With `by_occurred`
+        business time decides instead; see `Cut`.
+
+        Raises:
+            InvalidValueError: the log is not that long, or an instant and an index are both given.
         """
         ...
 
     def replay(
         self, cut: Cut, owner_id: UserId | None = None, progress: Progress | None = None
     ) -> ReplayReport:
-        """Fold the log up to a cut and return the state it makes."""
+        """Fold the log up to a cut and return the state it makes, of one owner if one is named."""
         ...
 
     def diff(self, progress: Progress | None = None) -> DiffReport:
-        """Compare every state row with what the log makes."""
+        """Compare every state row with what the log makes, and balance the books."""
         ...
 
     def explain(self, order_id: OrderId, owner_id: UserId | None = None) -> OrderExplanation:
-        """Tell an order's whole story. Raises NotFoundError."""
+        """Tell an order's whole story. Raises NotFoundError if it is not there, or not theirs."""
         ...
 
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:

@@ -6,7 +6,7 @@ comes after those it was decided upon: positions are drawn while the streams are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from traderbot.application.errors import DatabaseUnavailableError
 
 BATCH: Final = 2_000
-_COMMANDS: Final = 500  # asked for at a time; SQLite allows some thousand values
 
 Row = tuple[Any, ...]
 
@@ -136,15 +135,11 @@ class LogReader:
         sql = "SELECT position, body, leaf_hash FROM events WHERE stream_id = ? ORDER BY version"
         return [StoredBody(*row) for row in self.rows(sql, stream_id)]
 
-    def of_commands(self, command_ids: Sequence[str]) -> list[StoredBody]:
-        """Return what these commands recorded, in log order."""
-        found: list[Row] = []
-        for start in range(0, len(command_ids), _COMMANDS):
-            asked = command_ids[start : start + _COMMANDS]
-            marks = ", ".join(["?"] * len(asked))
-            sql = f"SELECT position, body, leaf_hash FROM events WHERE command_id IN ({marks})"  # noqa: S608 - only marks
-            found += self.rows(sql, *asked)
-        return [StoredBody(*row) for row in sorted(found)]
+    def of_command(self, command_id: str) -> list[StoredBody]:
+        """Return what a command recorded, in log order: its events bear its id, numbered."""
+        sql = "SELECT position, body, leaf_hash FROM events WHERE event_id BETWEEN ? AND ?"
+        numbered = command_id[:-3]
+        return [StoredBody(*row) for row in sorted(self.rows(sql, f"{numbered}000", f"{numbered}fff"))]
 
     def _by_position(self, columns: str) -> Iterator[list[Row]]:
         sql = f"SELECT position, {columns} FROM events WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own names

@@ -73,8 +73,7 @@ class EventRow(Base):
 class AnswerRow(Base):
     """What a command with an idempotency key answered, so that asking again answers the same."""
 
-    __tablename__ = "idempotency"
-    __table_args__ = _ONE_TREE
+    __tablename__ = "idempotency"  # not in one tree: keys come in any order, answers are long
 
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)

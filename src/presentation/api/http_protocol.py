@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from traderbot.presentation.api.errors import answer
 from traderbot.presentation.api.frame import Frame
+from traderbot.presentation.api.middleware import HEADERS, REQUEST_ID
 
 RECEIVE_SECONDS: Final = 15.0
 MAX_HEAD_BYTES: Final = 32 * 1024
@@ -31,6 +32,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     receive_seconds = RECEIVE_SECONDS
     _deadline: asyncio.TimerHandle | None = None
     _head_open = True
+    _head_began = True  # within the bytes that are looked at now
     _head_bytes = 0
 
     def connection_made(  # type: ignore[override]  # as uvicorn itself has it
@@ -47,10 +49,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, unless it is a head that does not end."""
+        self._head_began = False
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._head_open:
+        if self._head_open and not self._head_began:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("the head of the request is too large")
@@ -62,7 +65,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin the wait for the rest of this request."""
         super().on_message_begin()
-        self._head_open, self._head_bytes = True, 0
+        self._head_open, self._head_began, self._head_bytes = True, True, 0
         self._start_waiting()
 
     def on_headers_complete(self) -> None:
@@ -76,7 +79,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Stop waiting: what is left to do is ours."""
         self._stop_waiting()
-        self._head_open, self._head_bytes = True, 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -84,9 +86,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         frame = Frame(
             request_id=str(uuid.uuid4()), now=lambda: datetime.now(UTC), wants_problem=False
         )
-        response = answer(frame, "BAD_REQUEST", msg)
-        headers = [*response.raw_headers, (b"connection", b"close")]
-        lines = b"".join(b"%b: %b\r\n" % each for each in headers)
+        headers = {**HEADERS, REQUEST_ID: frame.request_id, "Connection": "close"}
+        response = answer(frame, "BAD_REQUEST", msg, headers=headers)
+        lines = b"".join(b"%b: %b\r\n" % each for each in response.raw_headers)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + response.body)
         self.transport.close()
 

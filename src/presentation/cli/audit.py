@@ -13,7 +13,7 @@ from traderbot.presentation.cli.errors import ExitCode, UsageError
 from traderbot.presentation.cli.parts import Facts, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, User, noun, verb
+from traderbot.presentation.cli.verb import About, Database, noun, verb
 
 if TYPE_CHECKING:
     from traderbot.application.ports.audit import Cut, Difference
@@ -59,9 +59,12 @@ def replay(
     ] = None,
     by: Annotated[
         Literal["recorded", "occurred"],
-        typer.Option(help="Which time of an event decides: when it was written, or business time."),
+        typer.Option(
+            metavar="recorded|occurred",
+            help="Which time of an event decides: when it was written, or business time.",
+        ),
     ] = "recorded",
-    user: User = None,
+    user: About = None,
     database: Database = None,
 ) -> None:
     """Show the state of everything as the log made it at an instant or an index."""
@@ -136,7 +139,7 @@ def explain(
     session: Session,
     order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")],
     *,
-    user: User = None,
+    user: About = None,
     database: Database = None,
 ) -> None:
     """Tell why there is an order, and what became of it: decision, events, money."""

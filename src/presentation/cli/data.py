@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -35,7 +35,11 @@ def import_(
         str | None, typer.Option(metavar="SYMBOL", help="Whose bars they are, such as IBM.")
     ] = None,
     timeframe: Annotated[
-        TimeframeName | None, typer.Option(help="How long each of the bars lasts.")
+        TimeframeName | None,
+        typer.Option(
+            metavar="TIMEFRAME",
+            help=f"How long each bar lasts: {', '.join(get_args(TimeframeName))}.",
+        ),
     ] = None,
     sample: Annotated[
         str | None,
@@ -100,7 +104,9 @@ def list_(session: Session, *, database: Database = None) -> None:
 def check(
     session: Session,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Whose bars, such as IBM.")],
-    timeframe: Annotated[TimeframeName, typer.Argument(help="Which of its bars.")],
+    timeframe: Annotated[
+        TimeframeName, typer.Argument(metavar="TIMEFRAME", help="Which of its bars, such as 1d.")
+    ],
     *,
     database: Database = None,
 ) -> int:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -46,7 +46,7 @@ def command_line(words: Sequence[str] | None = None) -> typer.Typer:
     """Return the command line with the verbs of the noun among `words`; None loads all of them."""
     named = next((word for word in words or () if not word.startswith("-")), None)
     root = noun()
-    root.callback(invoke_without_command=True)(_root)
+    root.callback()(_root)
     for each in NOUNS:
         _add(each, root, load=words is None or each.name == named)
     return root
@@ -63,6 +63,9 @@ def _add(each: Noun, root: typer.Typer, *, load: bool) -> None:
 
 
 def _run(words: list[str], session: Session) -> int:
+    if words[:1] == ["--version"]:
+        # No option of the root: typer would import pydantic to read it, before every --help.
+        words = ["version", *words[1:]]
     command = typer.main.get_command(command_line(words))
     try:
         code = command.main(words, prog_name="traderbot", standalone_mode=False, obj=session)
@@ -75,8 +78,8 @@ def _in_our_words(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "traderbot"
     message = getattr(error, "format_message", lambda: str(error))()
-    if "Usage:" in message:  # a noun without a verb: typer's message is its whole help
-        message = f"{path} needs one more word"
+    if message.startswith("Usage:"):  # a noun without a verb: typer's message is its whole help
+        return UsageError(f"{path} needs one more word:\n\n{message}")
     return UsageError(f"{message.rstrip('.')}; see: {path} --help")
 
 
@@ -89,22 +92,12 @@ def _tell(error: Exception, session: Session) -> int:
     return exit_code(error)
 
 
-def _root(
-    ctx: typer.Context,
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
-) -> None:
+def _root() -> None:
     """Trade on paper, and prove what happened.
 
     Every verb has --help with an example, and --json for programs. Exit codes: 0 done, 1 the
     answer is no, 2 could not run.
     """
-    session: Session = ctx.obj
-    if version:
-        session.answer({"version": session.doors.version()}, session.doors.version())
-        raise typer.Exit
-    if ctx.invoked_subcommand is None:
-        raise UsageError("say what to do, such as: traderbot demo; see: traderbot --help")
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -11,7 +11,7 @@ from traderbot.presentation.cli.errors import ExitCode
 from traderbot.presentation.cli.parts import Facts, Part, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Cursor, Database, Key, Limit, User, noun, verb
+from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, noun, verb
 
 if TYPE_CHECKING:
     from traderbot.application.views import OrderView
@@ -28,9 +28,13 @@ OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's
 @verb(app, "place", example="traderbot order place buy 10 IBM --limit-price 150.25 --key monday-1")
 def place(
     session: Session,
-    side: Annotated[SideName, typer.Argument(help="Which way.")],
-    quantity: Annotated[str, typer.Argument(help="How many units, such as 10 or 0.25.")],
-    symbol: Annotated[str, typer.Argument(help="What to trade, such as IBM or BTC/USDT.")],
+    side: Annotated[SideName, typer.Argument(metavar="buy|sell", help="Which way.")],
+    quantity: Annotated[
+        str, typer.Argument(metavar="QUANTITY", help="How many units, such as 10 or 0.25.")
+    ],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", help="What to trade, such as IBM or BTC/USDT.")
+    ],
     *,
     limit_price: Annotated[
         str | None,
@@ -102,17 +106,24 @@ def cancel(
 def list_(
     session: Session,
     *,
-    status: Annotated[StatusName | None, typer.Option(help="Only orders in this state.")] = None,
+    status: Annotated[
+        StatusName | None,
+        typer.Option(
+            metavar="STATUS", help=f"Only orders that are {', '.join(get_args(StatusName))}."
+        ),
+    ] = None,
     symbol: Annotated[
         str | None, typer.Option(metavar="SYMBOL", help="Only orders of this symbol.")
     ] = None,
-    side: Annotated[SideName | None, typer.Option(help="Only orders of this side.")] = None,
+    side: Annotated[
+        SideName | None, typer.Option(metavar="buy|sell", help="Only orders of this side.")
+    ] = None,
     portfolio: Annotated[
         str | None, typer.Option(metavar="ID", help="Only orders of this portfolio.")
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-    user: User = None,
+    user: About = None,
     database: Database = None,
 ) -> None:
     """List orders, newest first. Those of all users, unless one is named."""
@@ -150,7 +161,7 @@ def list_(
 
 @verb(app, "show", example="traderbot order show 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def show(
-    session: Session, order: OrderArgument, *, user: User = None, database: Database = None
+    session: Session, order: OrderArgument, *, user: About = None, database: Database = None
 ) -> None:
     """Show one order. Why it is there is told by: traderbot audit explain."""
     from traderbot.application.errors import NotFoundError

@@ -48,8 +48,11 @@ def draw(parts: Sequence[Part], stream: TextIO) -> None:
         stream.writelines(printable(str(part), keep="\n") + "\n" for part in parts)
         return
     console = _console(stream)
-    for part in parts:
-        console.print(_rendered(part), soft_wrap=isinstance(part, str))
+    with console.capture() as drawn:
+        for part in parts:
+            console.print(_rendered(part), soft_wrap=isinstance(part, str))
+    # rich fills every cell with blanks, which are only in the way of whoever cuts the lines.
+    stream.writelines(line.rstrip() + "\n" for line in drawn.get().splitlines())
 
 
 def _console(stream: TextIO) -> Console:

@@ -11,7 +11,7 @@ import typer
 from traderbot.presentation.cli.parts import Facts, Part, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Cursor, Database, Key, Limit, User, noun, verb
+from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, noun, verb
 
 if TYPE_CHECKING:
     from traderbot.application.commands.portfolios import Deposit, Withdraw
@@ -30,7 +30,7 @@ Portfolio = Annotated[
 @verb(app, "create", example='traderbot portfolio create main --cash "100000 USD"')
 def create(
     session: Session,
-    name: Annotated[str, typer.Argument(help="What people call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")],
     *,
     cash: Annotated[
         str | None, typer.Option(metavar="MONEY", help='What is in it at first: "100000 USD".')
@@ -126,7 +126,7 @@ def list_(
     *,
     limit: Limit = 50,
     cursor: Cursor = None,
-    user: User = None,
+    user: About = None,
     database: Database = None,
 ) -> None:
     """List portfolios, newest first. Those of all users, unless one is named."""

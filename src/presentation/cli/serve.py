@@ -24,7 +24,7 @@ def serve(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65_535, help="On which port; 0 takes a free one."),
+        typer.Option(metavar="PORT", min=0, max=65_535, help="On which port; 0 takes a free one."),
     ] = None,
     allow_remote: Annotated[
         bool,

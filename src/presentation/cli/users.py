@@ -26,7 +26,9 @@ def add(
     session: Session,
     email: Email,
     *,
-    role: Annotated[RoleName, typer.Option(help="What the user may do.")] = "trader",
+    role: Annotated[
+        RoleName, typer.Option(metavar="user|trader|auditor|admin", help="What the user may do.")
+    ] = "trader",
     password_stdin: Annotated[
         bool,
         typer.Option("--password-stdin", help="Read the password from the first line of stdin."),

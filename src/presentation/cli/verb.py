@@ -23,11 +23,19 @@ User = Annotated[
         metavar="EMAIL", help="On whose behalf; by default the only active user, if there is one."
     ),
 ]
+About = Annotated[
+    str | None,
+    typer.Option(
+        "--user", metavar="EMAIL", help="Only what belongs to this user; by default everybody's."
+    ),
+]
 Key = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Asked again with the same key, it is done once."),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
+Limit = Annotated[
+    int, typer.Option(min=1, max=200, metavar="N", help="How many at most, up to 200.")
+]
 Cursor = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The next_cursor of the page before.")
 ]

@@ -16,13 +16,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ada(server: Server) -> Iterator[Person]:
     with somebody(server, "ada") as person:
         yield person
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eve(server: Server) -> Iterator[Person]:
     with somebody(server, "eve") as person:
         yield person

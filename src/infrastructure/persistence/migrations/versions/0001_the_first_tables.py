@@ -101,7 +101,6 @@ def upgrade() -> None:
         sa.Column("response", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger_entries",

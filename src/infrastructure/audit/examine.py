@@ -1,0 +1,135 @@
+"""A closer look at one event that the fast check did not let pass: what exactly is wrong with it.
+
+Everything here may be slow. The event is taken apart and each rule is asked on its own, so that a
+finding names the rule, the place, and the two values that should be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from traderbot.application.ports.audit import AuditFinding
+from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.instants import instant
+from traderbot.infrastructure.audit.findings import short
+from traderbot.infrastructure.event_store.body import (
+    GENESIS,
+    SPEC,
+    Envelope,
+    encode_json,
+    leaf_hash,
+)
+from traderbot.infrastructure.event_store.codec import EventCodec
+
+
+# The end of a stream as far as it was read: its last version and that event's hash.
+Head = tuple[int, bytes]
+NO_EVENTS: Final[Head] = (0, GENESIS)
+
+
+class EventColumns(NamedTuple):
+    """One row of `events`, instants as text."""
+
+    position: int
+    event_id: str
+    stream_id: str
+    version: int
+    type: str
+    schema: int
+    occurred_at: str
+    recorded_at: str
+    command_id: str
+    correlation_id: str
+    causation_id: str
+    actor_type: str
+    actor_id: str
+    body: Any  # bytes, unless somebody has been at it
+    leaf_hash: Any
+
+    @property
+    def where(self) -> str:
+        """Name the event."""
+        return f"position {self.position}, event {self.event_id}, {self.stream_id} v{self.version}"
+
+
+class Examined(NamedTuple):
+    """What an event says about itself, and what is wrong with it."""
+
+    stream_id: str
+    head: Head
+    computed: bytes  # the hash of the bytes that are there
+    findings: list[AuditFinding]
+
+
+def examine(row: EventColumns, before: Head | None, codec: EventCodec) -> Examined:
+    """Return everything that is wrong with an event that should follow `before`.
+
+    Which event it is, is told by its body if that can be read: then an edited column is one finding
+    and not also a gap in two streams. None for `before` leaves the place in the stream unchecked.
+    """
+    body = row.body.encode() if isinstance(row.body, str) else bytes(row.body)
+    findings: list[AuditFinding] = []
+
+    def add(code: str, message: str) -> None:
+        findings.append(AuditFinding(code=code, where=row.where, message=message))
+
+    if not isinstance(row.body, bytes):
+        add("COLUMN_DIFFERS", "body is stored as text, not as bytes")
+    computed = leaf_hash(body)
+    if row.leaf_hash != computed:
+        add("BODY_HASH", _two("body hash", row.leaf_hash, computed))
+    try:
+        envelope = codec.open(body)
+    except CorruptHistoryError as error:
+        add("UNREADABLE", str(error))
+        return Examined(row.stream_id, (row.version, row.leaf_hash), computed, findings)
+    for name, stored, said in _columns(row, envelope):
+        if stored != said:
+            add("COLUMN_DIFFERS", f"{name} is {short(stored)}, the body says {short(said)}")
+    if before is not None:
+        version, leaf = before
+        if envelope.version != version + 1:
+            add("VERSION_GAP", f"v{envelope.version} follows v{version}")
+        if envelope.prev != bytes(leaf).hex():
+            add("LINK_BROKEN", f"prev is {envelope.prev[:16]}…, v{version} has {short(leaf)}")
+    for code, message in _content(body, envelope, codec):
+        add(code, message)
+    return Examined(envelope.stream, (envelope.version, row.leaf_hash), computed, findings)
+
+
+def _columns(row: EventColumns, body: Envelope) -> Iterator[tuple[str, object, object]]:
+    yield "event_id", row.event_id, body.id
+    yield "stream_id", row.stream_id, body.stream
+    yield "version", row.version, body.version
+    yield "type", row.type, body.type
+    yield "schema", row.schema, body.schema
+    yield "occurred_at", row.occurred_at, body.occurred_at
+    yield "recorded_at", row.recorded_at, body.recorded_at
+    yield "command_id", row.command_id, body.command_id
+    yield "correlation_id", row.correlation_id, body.correlation_id
+    yield "causation_id", row.causation_id, body.causation_id
+    yield "actor_type", row.actor_type, body.actor.type
+    yield "actor_id", row.actor_id, body.actor.id
+
+
+def _content(body: bytes, envelope: Envelope, codec: EventCodec) -> Iterator[tuple[str, str]]:
+    if envelope.spec != SPEC:
+        yield "UNREADABLE", f"format {envelope.spec!r:.40} is not {SPEC}"
+    try:
+        at = instant(envelope.occurred_at)
+        codec.decode(envelope.type, envelope.schema, bytes(envelope.data), at)
+    except (CorruptHistoryError, ValueError) as error:
+        yield "UNREADABLE", str(error)
+    try:
+        canonical = encode_json(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        canonical = b""
+    if canonical != body:
+        yield "NOT_CANONICAL", "the body is not the canonical form of what it says"
+
+
+def _two(what: str, stored: object, computed: object) -> str:
+    return f"{what} differs (stored {short(stored)}, computed {short(computed)})"
