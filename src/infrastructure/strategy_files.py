@@ -40,7 +40,13 @@ def load_strategies(folder: Path) -> list[str]:
     before = set(StrategyRegistry.list_all())
     for path in sorted(folder.glob("*.py")):
         _register(_run(path), path)
-    return [name for name in StrategyRegistry.list_all() if name not in before]
+    return [name for name in StrategyRegistry.list_all() if name not in before and _is_own(name)]
+
+
+def _is_own(name: str) -> bool:
+    # What a file imports may register strategies, too.
+    kind = StrategyRegistry.get(name)
+    return kind is not None and kind.__module__.startswith(f"{_PACKAGE}.")
 
 
 def _run(path: Path) -> ModuleType:

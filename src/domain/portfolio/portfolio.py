@@ -22,10 +22,11 @@ from traderbot.domain.portfolio.events import (
     PortfolioOpened,
 )
 from traderbot.domain.portfolio.position import Position
+from traderbot.domain.shared.decimals import add
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
-from traderbot.domain.shared.values import Currency, Money, Symbol
+from traderbot.domain.shared.values import Currency, Money, Symbol, trusted_money
 
 NAME_LENGTH = 64
 K = TypeVar("K")
@@ -163,11 +164,12 @@ class Portfolio:
 
     def equity_at_cost(self, currency: Currency) -> Money:
         """Return cash and positions in that currency, each position at what it cost."""
-        equity = self.cash_in(currency).total
+        cash = self.cash_in(currency)
+        equity = add(add(cash.free.amount, cash.reserved.amount), cash.collateral.amount)
         for position in self.positions.values():
             if position.cost.currency == currency:
-                equity += position.cost
-        return equity
+                equity = add(equity, position.cost.amount)
+        return trusted_money(equity, currency)
 
     @staticmethod
     def begin(event: PortfolioEvent) -> Portfolio:
@@ -191,17 +193,15 @@ class Portfolio:
         """Return the portfolio after `event`."""
         match event:
             case ExposureReserved(cash=cash):
-                return self._after(
-                    event,
-                    self._moved(cash.currency, free=-cash, reserved=cash),
-                    self._claimed(event.symbol, event),
-                )
+                old = self.cash_in(cash.currency)
+                new = Cash(old.free - cash, old.reserved + cash, old.collateral)
+                cash_after = {**self.cash, cash.currency: new}
+                return self._after(event, cash_after, self._claimed(event.symbol, event))
             case ExposureReleased(cash=cash):
-                return self._after(
-                    event,
-                    self._moved(cash.currency, free=cash, reserved=-cash),
-                    self._claimed(event.symbol, event),
-                )
+                old = self.cash_in(cash.currency)
+                new = Cash(old.free + cash, old.reserved - cash, old.collateral)
+                cash_after = {**self.cash, cash.currency: new}
+                return self._after(event, cash_after, self._claimed(event.symbol, event))
             case FillBooked():
                 return self._after(event, self._settled(event), self._booked(event))
             case CashDeposited(amount=amount):

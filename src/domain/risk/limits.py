@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from traderbot.domain.shared.decimals import EXACT
+from traderbot.domain.shared.decimals import EXACT, exact
+from traderbot.domain.shared.errors import InvalidValueError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,19 @@ class Limits:
     order_notional_fraction: Decimal = Decimal("0.1")
     market_order_cushion: Decimal = Decimal("0.05")
     fee_bps: Decimal = Decimal(10)
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError for a limit that is no exact number, or below zero."""
+        for name in (
+            "order_notional_max",
+            "order_notional_fraction",
+            "market_order_cushion",
+            "fee_bps",
+        ):
+            value = exact(getattr(self, name))
+            if value < 0:
+                msg = f"{name} is never negative: {value}"
+                raise InvalidValueError(msg)
 
     @property
     def fee_fraction(self) -> Decimal:

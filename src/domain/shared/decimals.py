@@ -79,19 +79,10 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def add(left: Decimal, right: Decimal) -> Decimal:
-    """Return the exact sum."""
-    return EXACT.add(left, right)
-
-
-def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """Return the exact difference."""
-    return EXACT.subtract(left, right)
-
-
-def negate(value: Decimal) -> Decimal:
-    """Return the exact opposite; the operator `-` would round to the ambient precision."""
-    return EXACT.minus(value)
+# Exact sum, difference and opposite; the operators would round to the ambient precision.
+add = EXACT.add
+subtract = EXACT.subtract
+negate = EXACT.minus
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:

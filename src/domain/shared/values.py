@@ -176,12 +176,16 @@ class Money:
     def __neg__(self) -> Money:
         return _money(negate(self.amount), self.currency)
 
+    # The check is repeated where sums are made: they are most of what folding a log does, and
+    # currencies are interned by `currency()`, so it is nearly always one comparison of identity.
     def __add__(self, other: Money) -> Money:
-        self._same(other)
+        if self.currency is not other.currency:
+            self._same(other)
         return _money(add(self.amount, other.amount), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        self._same(other)
+        if self.currency is not other.currency:
+            self._same(other)
         return _money(subtract(self.amount, other.amount), self.currency)
 
     def __lt__(self, other: Money) -> bool:
@@ -205,7 +209,6 @@ class Money:
         return _money(multiply(self.amount, factor), self.currency)
 
     def _same(self, other: Money) -> None:
-        # Currencies are interned by `currency()`, so the comparison by value is the rare case.
         if self.currency is not other.currency and self.currency != other.currency:
             msg = f"{self} and {other} are different currencies"
             raise CurrencyMismatchError(msg)

@@ -81,14 +81,15 @@ class PostgresStorage:
 
     def begin(self) -> PostgresTransaction:
         """Open a transaction, on a new connection if the old one is broken."""
-        driver = self._connection.connection.driver_connection
-        if driver is None or driver.closed or driver.broken:
+        # Closed already when connecting anew has failed: then the server was away, and may be back.
+        if not self._connection.closed:
+            driver = self._driver()
+            if not (driver.closed or driver.broken):
+                return PostgresTransaction(driver)
             self._connection.invalidate()
             self._connection.close()
-            self._connection = self._engine.connect()
-            driver = self._connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's only driver
-        return PostgresTransaction(driver)
+        self._connection = self._engine.connect()
+        return PostgresTransaction(self._driver())
 
     def seen_elsewhere(self) -> bool:
         """Not asked of PostgreSQL: every stream decided upon is locked and compared in `write`."""
@@ -97,6 +98,11 @@ class PostgresStorage:
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def _driver(self) -> psycopg.Connection[Any]:
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine's only driver
+        return driver
 
 
 class PostgresTransaction:

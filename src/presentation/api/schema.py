@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from traderbot.presentation.api.errors import PROBLEM
 from traderbot.presentation.api.schemas.errors import Problem
-from traderbot.presentation.api.schemas.values import MAX_PASSWORD
+from traderbot.presentation.api.schemas.values import MAX_PASSWORD, Body, Out
 
 _REF: Final = "#/components/schemas/"
 _LOGIN: Final = {
@@ -26,6 +28,11 @@ def complete(schema: Schema) -> Schema:
         mode="serialization", ref_template=f"{_REF}{{model}}"
     )
     components["Problem"].pop("$defs", None)  # FailureDetail is there already
+    # FastAPI has dropped every null from the examples on the way; these still have theirs.
+    for model in _models(Body, Out):
+        extra = model.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and model.__name__ in components:
+            components[model.__name__]["examples"] = extra["examples"]
     for name, component in components.items():
         if name.startswith("Body_"):  # the OAuth 2.0 form, which is not ours to annotate
             component["examples"] = [_LOGIN]
@@ -36,6 +43,12 @@ def complete(schema: Schema) -> Schema:
         if examples and "examples" not in media:
             media["example"] = examples[0]
     return schema
+
+
+def _models(*bases: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for base in bases:
+        yield base
+        yield from _models(*base.__subclasses__())
 
 
 def _media(schema: Schema) -> Iterator[Schema]:

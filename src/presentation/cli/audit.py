@@ -7,23 +7,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from traderbot.presentation.cli.errors import ExitCode, UsageError
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Facts, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import About, Database, noun, verb
+from traderbot.presentation.cli.verb import About, Database, Verbs
 
 if TYPE_CHECKING:
     from traderbot.application.ports.audit import Cut, Difference
 
-app = noun()
+verbs = Verbs()
 
 _DIFFERENCE = ("table", "key", "column", "stored", "computed", "last event")
 
 
-@verb(app, "verify", example="traderbot audit verify --json")
+@verbs.verb("verify", example="traderbot audit verify --json")
 def verify(session: Session, *, database: Database = None) -> int:
     """Check every event and every row against the log's hashes. The exit code is 1 on findings."""
     with (
@@ -47,22 +46,17 @@ def verify(session: Session, *, database: Database = None) -> int:
     return ExitCode.NO if report.findings else ExitCode.DONE
 
 
-@verb(app, "replay", example="traderbot audit replay --as-of 2026-11-21T12:00:00Z")
+@verbs.verb("replay", example="traderbot audit replay --as-of 2026-11-21T12:00:00Z")
 def replay(
     session: Session,
     *,
     as_of: Annotated[
         str | None,
-        typer.Option(
-            metavar="TIME|INDEX", help="An instant in UTC, or how many events; by default all."
-        ),
+        Option("An instant in UTC, or how many events; by default all.", "TIME|INDEX"),
     ] = None,
     by: Annotated[
         Literal["recorded", "occurred"],
-        typer.Option(
-            metavar="recorded|occurred",
-            help="Which time of an event decides: when it was written, or business time.",
-        ),
+        Option("Which time of an event decides: written, or business time.", "recorded|occurred"),
     ] = "recorded",
     user: About = None,
     database: Database = None,
@@ -109,7 +103,7 @@ def replay(
     )
 
 
-@verb(app, "diff", example="traderbot audit diff")
+@verbs.verb("diff", example="traderbot audit diff")
 def diff(session: Session, *, database: Database = None) -> int:
     """Compare every row with what the log makes of it. The exit code is 1 if any differs."""
     with (
@@ -134,10 +128,10 @@ def diff(session: Session, *, database: Database = None) -> int:
     return ExitCode.DONE if same else ExitCode.NO
 
 
-@verb(app, "explain", example="traderbot audit explain 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
+@verbs.verb("explain", example="traderbot audit explain 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def explain(
     session: Session,
-    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")],
+    order: Annotated[str, Argument("ORDER", "The order's id.")],
     *,
     user: About = None,
     database: Database = None,
@@ -152,7 +146,7 @@ def explain(
     session.answer(found, explanation_tree(found))
 
 
-@verb(app, "rebuild", example="traderbot audit rebuild && traderbot audit diff")
+@verbs.verb("rebuild", example="traderbot audit rebuild && traderbot audit diff")
 def rebuild(session: Session, *, database: Database = None) -> None:
     """Make every row again from the log, in one transaction, and say what was wrong before."""
     with (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from traderbot.presentation.cli.errors import ExitCode
 from traderbot.presentation.cli.parts import Table
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import noun, verb
+from traderbot.presentation.cli.verb import Verbs
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "show", example="traderbot config show")
+@verbs.verb("show", example="traderbot config show")
 def show(session: Session) -> None:
     """Show every setting in use and where it comes from. Secrets are masked."""
     lines = session.doors.settings()
@@ -18,7 +18,7 @@ def show(session: Session) -> None:
     session.answer({"items": lines}, Table(("variable", "value", "from"), rows))
 
 
-@verb(app, "check", example="traderbot config check && traderbot serve")
+@verbs.verb("check", example="traderbot config check && traderbot serve")
 def check(session: Session) -> int:
     """List everything in the settings that would keep the program from starting."""
     problems = session.doors.setting_problems()

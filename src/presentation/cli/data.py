@@ -7,47 +7,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
-import typer
-
 from traderbot.presentation.cli.errors import ExitCode, UsageError
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, noun, verb
+from traderbot.presentation.cli.verb import Database, Verbs
 
 if TYPE_CHECKING:
     from traderbot.domain.market.bars import Bar
     from traderbot.presentation.cli.doors import Oddity
 
-app = noun()
+verbs = Verbs()
 
 TimeframeName = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
 
 
-@verb(app, "import", example="traderbot data import ibm.csv --symbol IBM --timeframe 1d")
+@verbs.verb("import", example="traderbot data import ibm.csv --symbol IBM --timeframe 1d")
 def import_(
     session: Session,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A .csv or .csv.gz file of bars.")
-    ] = None,
+    file: Annotated[Path | None, Argument("FILE", "A .csv or .csv.gz file of bars.")] = None,
     *,
-    symbol: Annotated[
-        str | None, typer.Option(metavar="SYMBOL", help="Whose bars they are, such as IBM.")
-    ] = None,
+    symbol: Annotated[str | None, Option("Whose bars they are, such as IBM.", "SYMBOL")] = None,
     timeframe: Annotated[
         TimeframeName | None,
-        typer.Option(
-            metavar="TIMEFRAME",
-            help=f"How long each bar lasts: {', '.join(get_args(TimeframeName))}.",
-        ),
+        Option(f"How long each bar lasts: {', '.join(get_args(TimeframeName))}.", "TIMEFRAME"),
     ] = None,
     sample: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Instead of a file, bars that come along, such as IBM."),
+        Option("Instead of a file, bars that come along, such as IBM.", "NAME"),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Only say what is wrong or odd; import nothing.")
-    ] = False,
+    check: Annotated[bool, Option("Only say what is wrong or odd; import nothing.")] = False,
     database: Database = None,
 ) -> int:
     """Import bars from a file, all of them or, if one line is bad, none.
@@ -80,7 +70,7 @@ def import_(
     return ExitCode.DONE
 
 
-@verb(app, "list", example="traderbot data list --json")
+@verbs.verb("list", example="traderbot data list --json")
 def list_(session: Session, *, database: Database = None) -> None:
     """List which bars are stored."""
     with session.doors.application(database) as application:
@@ -100,13 +90,11 @@ def list_(session: Session, *, database: Database = None) -> None:
     session.answer({"items": series}, Table(headings, rows, empty=empty))
 
 
-@verb(app, "check", example="traderbot data check IBM 1d")
+@verbs.verb("check", example="traderbot data check IBM 1d")
 def check(
     session: Session,
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Whose bars, such as IBM.")],
-    timeframe: Annotated[
-        TimeframeName, typer.Argument(metavar="TIMEFRAME", help="Which of its bars, such as 1d.")
-    ],
+    symbol: Annotated[str, Argument("SYMBOL", "Whose bars, such as IBM.")],
+    timeframe: Annotated[TimeframeName, Argument("TIMEFRAME", "Which of its bars, such as 1d.")],
     *,
     database: Database = None,
 ) -> int:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from traderbot.presentation.cli.errors import ExitCode
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, noun, verb
+from traderbot.presentation.cli.verb import Database, Verbs
 
 if TYPE_CHECKING:  # --help must not pay for it
     from traderbot.presentation.cli.doors import Schema
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "upgrade", example="traderbot db upgrade --database traderbot.db")
+@verbs.verb("upgrade", example="traderbot db upgrade --database traderbot.db")
 def upgrade(session: Session, *, database: Database = None) -> None:
     """Bring the database to the newest schema. Nothing happens if it has it already."""
     before = session.doors.upgrade(database)
@@ -28,7 +28,7 @@ def upgrade(session: Session, *, database: Database = None) -> None:
     session.answer({**_document(after), "from": before.current, "changed": changed}, text)
 
 
-@verb(app, "current", example="traderbot db current --json")
+@verbs.verb("current", example="traderbot db current --json")
 def current(session: Session, *, database: Database = None) -> int:
     """Say which schema the database has. The exit code is 1 if there is a newer one."""
     schema = session.doors.schema(database)
@@ -36,7 +36,7 @@ def current(session: Session, *, database: Database = None) -> int:
     return ExitCode.DONE if schema.is_newest else ExitCode.NO
 
 
-@verb(app, "check", example="traderbot db check")
+@verbs.verb("check", example="traderbot db check")
 def check(session: Session, *, database: Database = None) -> int:
     """Compare the tables with what they should be. The exit code is 1 if they differ."""
     schema = session.doors.schema(database)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from traderbot.presentation.cli.errors import ExitCode
+from traderbot.presentation.cli.parameters import Option
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import noun, verb
+from traderbot.presentation.cli.verb import Verbs
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "demo", example="traderbot demo")
+@verbs.verb("demo", example="traderbot demo")
 def demo(
     session: Session,
     *,
     database: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to keep it; by default a new file each time."),
+        Option("Where to keep it; by default a new file each time.", "FILE"),
     ] = None,
 ) -> int:
     """Trade real bars on paper, offline, and prove what happened."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from traderbot.presentation.cli.errors import ExitCode
 from traderbot.presentation.cli.parts import Table
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, noun, verb
+from traderbot.presentation.cli.verb import Database, Verbs
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "doctor", example="traderbot doctor --json")
+@verbs.verb("doctor", example="traderbot doctor --json")
 def doctor(session: Session, *, database: Database = None) -> int:
     """Look at everything the program stands on. The exit code is 1 if anything is not well."""
     checks = session.doors.doctor(database)

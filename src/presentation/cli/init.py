@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from traderbot.presentation.cli.parts import Facts
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, noun, verb
+from traderbot.presentation.cli.verb import Database, Verbs
 
-app = noun()
+verbs = Verbs()
 
 _NEXT = """
 go on with:
@@ -17,7 +17,7 @@ go on with:
   traderbot serve"""
 
 
-@verb(app, "init", example="traderbot init")
+@verbs.verb("init", example="traderbot init")
 def init(session: Session, *, database: Database = None) -> None:
     """Make the data folder, the secrets and the database; what is there already stays."""
     made = session.doors.initialise(database)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-import typer
+from traderbot.presentation.cli.verb import Verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +20,15 @@ class Noun:
     help: str
     has_verbs: bool = True  # else the noun itself is the verb
 
-    def load(self) -> typer.Typer:
+    def load(self) -> Verbs:
         """Import its verbs."""
-        verbs = import_module(f"traderbot.presentation.cli.{self.module}").app
-        assert isinstance(verbs, typer.Typer)  # noqa: S101 - what each of the modules offers
-        return verbs
+        found = import_module(f"traderbot.presentation.cli.{self.module}").verbs
+        assert isinstance(found, Verbs)  # noqa: S101 - what each of the modules offers
+        return found
 
 
 NOUNS = (
-    Noun(
-        "demo",
-        "demo",
-        "Trade real bars on paper, offline, and prove what happened.",
-        has_verbs=False,
-    ),
+    Noun("demo", "demo", "Trade real bars on paper and prove what happened.", has_verbs=False),
     Noun("init", "init", "Make the data folder, the secrets and the database.", has_verbs=False),
     Noun("doctor", "doctor", "Look at everything the program stands on.", has_verbs=False),
     Noun("serve", "serve", "Start the REST API.", has_verbs=False),

@@ -5,44 +5,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
-import typer
-
 from traderbot.presentation.cli.errors import ExitCode
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Facts, Part, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, noun, verb
+from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, Verbs
 
 if TYPE_CHECKING:
     from traderbot.application.views import OrderView
 
-app = noun()
+verbs = Verbs()
 
 SideName = Literal["buy", "sell"]
 StatusName = Literal[
     "placed", "approved", "refused", "accepted", "partially_filled", "filled", "canceled"
 ]
-OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
+OrderArgument = Annotated[str, Argument("ORDER", "The order's id.")]
 
 
-@verb(app, "place", example="traderbot order place buy 10 IBM --limit-price 150.25 --key monday-1")
+@verbs.verb("place", example="traderbot order place buy 10 IBM --limit-price 150.25 --key monday-1")
 def place(
     session: Session,
-    side: Annotated[SideName, typer.Argument(metavar="buy|sell", help="Which way.")],
-    quantity: Annotated[
-        str, typer.Argument(metavar="QUANTITY", help="How many units, such as 10 or 0.25.")
-    ],
-    symbol: Annotated[
-        str, typer.Argument(metavar="SYMBOL", help="What to trade, such as IBM or BTC/USDT.")
-    ],
+    side: Annotated[SideName, Argument("buy|sell", "Which way.")],
+    quantity: Annotated[str, Argument("QUANTITY", "How many units, such as 10 or 0.25.")],
+    symbol: Annotated[str, Argument("SYMBOL", "What to trade, such as IBM or BTC/USDT.")],
     *,
     limit_price: Annotated[
         str | None,
-        typer.Option(metavar="PRICE", help="The worst price; without it, a market order."),
+        Option("The worst price; without it, a market order.", "PRICE"),
     ] = None,
-    portfolio: Annotated[
-        str | None, typer.Option(metavar="ID", help="By default the user's only portfolio.")
-    ] = None,
+    portfolio: Annotated[str | None, Option("By default the user's only portfolio.", "ID")] = None,
     key: Key = None,
     user: User = None,
     database: Database = None,
@@ -79,14 +72,12 @@ def place(
     return ExitCode.NO if order.status == "refused" else ExitCode.DONE
 
 
-@verb(app, "cancel", example="traderbot order cancel 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
+@verbs.verb("cancel", example="traderbot order cancel 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def cancel(
     session: Session,
     order: OrderArgument,
     *,
-    reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Kept in the log.")
-    ] = "asked by the owner",
+    reason: Annotated[str, Option("Kept in the log.", "TEXT")] = "asked by the owner",
     user: User = None,
     database: Database = None,
 ) -> None:
@@ -102,25 +93,17 @@ def cancel(
     session.answer(canceled, *_parts(canceled))
 
 
-@verb(app, "list", example="traderbot order list --status filled --symbol IBM")
+@verbs.verb("list", example="traderbot order list --status filled --symbol IBM")
 def list_(
     session: Session,
     *,
     status: Annotated[
         StatusName | None,
-        typer.Option(
-            metavar="STATUS", help=f"Only orders that are {', '.join(get_args(StatusName))}."
-        ),
+        Option(f"Only orders that are {', '.join(get_args(StatusName))}.", "STATUS"),
     ] = None,
-    symbol: Annotated[
-        str | None, typer.Option(metavar="SYMBOL", help="Only orders of this symbol.")
-    ] = None,
-    side: Annotated[
-        SideName | None, typer.Option(metavar="buy|sell", help="Only orders of this side.")
-    ] = None,
-    portfolio: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only orders of this portfolio.")
-    ] = None,
+    symbol: Annotated[str | None, Option("Only orders of this symbol.", "SYMBOL")] = None,
+    side: Annotated[SideName | None, Option("Only orders of this side.", "buy|sell")] = None,
+    portfolio: Annotated[str | None, Option("Only orders of this portfolio.", "ID")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     user: About = None,
@@ -159,7 +142,7 @@ def list_(
     session.answer(page, Table(headings, rows, empty="no orders"), *session.more(page.next_cursor))
 
 
-@verb(app, "show", example="traderbot order show 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
+@verbs.verb("show", example="traderbot order show 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def show(
     session: Session, order: OrderArgument, *, user: About = None, database: Database = None
 ) -> None:

@@ -6,35 +6,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Facts, Part, Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, noun, verb
+from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, Verbs
 
 if TYPE_CHECKING:
     from traderbot.application.commands.portfolios import Deposit, Withdraw
     from traderbot.application.views import PortfolioView
 
-app = noun()
+verbs = Verbs()
 
-Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="How much, such as 1000.50.")]
-CurrencyName = Annotated[str, typer.Argument(metavar="CURRENCY", help="Of what, such as USD.")]
+Amount = Annotated[str, Argument("AMOUNT", "How much, such as 1000.50.")]
+CurrencyName = Annotated[str, Argument("CURRENCY", "Of what, such as USD.")]
 Portfolio = Annotated[
     str | None,
-    typer.Option("--portfolio", metavar="ID", help="By default the user's only portfolio."),
+    Option("By default the user's only portfolio.", "ID"),
 ]
 
 
-@verb(app, "create", example='traderbot portfolio create main --cash "100000 USD"')
+@verbs.verb("create", example='traderbot portfolio create main --cash "100000 USD"')
 def create(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")],
+    name: Annotated[str, Argument("NAME", "What people call it.")],
     *,
-    cash: Annotated[
-        str | None, typer.Option(metavar="MONEY", help='What is in it at first: "100000 USD".')
-    ] = None,
+    cash: Annotated[str | None, Option('What is in it at first: "100000 USD".', "MONEY")] = None,
     key: Key = None,
     user: User = None,
     database: Database = None,
@@ -54,7 +51,7 @@ def create(
     session.answer(opened, *_parts(opened))
 
 
-@verb(app, "deposit", example="traderbot portfolio deposit 1000 USD")
+@verbs.verb("deposit", example="traderbot portfolio deposit 1000 USD")
 def deposit(
     session: Session,
     amount: Amount,
@@ -72,7 +69,7 @@ def deposit(
     _transfer(session, Deposit, amount, currency, where)
 
 
-@verb(app, "withdraw", example="traderbot portfolio withdraw 250.50 USD")
+@verbs.verb("withdraw", example="traderbot portfolio withdraw 250.50 USD")
 def withdraw(
     session: Session,
     amount: Amount,
@@ -90,11 +87,11 @@ def withdraw(
     _transfer(session, Withdraw, amount, currency, where)
 
 
-@verb(app, "show", example="traderbot portfolio show")
+@verbs.verb("show", example="traderbot portfolio show")
 def show(
     session: Session,
     portfolio: Annotated[
-        str | None, typer.Argument(metavar="ID", help="By default the user's only portfolio.")
+        str | None, Argument("ID", "By default the user's only portfolio.")
     ] = None,
     *,
     user: User = None,
@@ -120,7 +117,7 @@ def show(
     session.answer(found, *_parts(found))
 
 
-@verb(app, "list", example="traderbot portfolio list --user ada@example.com")
+@verbs.verb("list", example="traderbot portfolio list --user ada@example.com")
 def list_(
     session: Session,
     *,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
-import typer
-
-from traderbot.presentation.cli.main import command_line
+from traderbot.presentation.cli.nouns import NOUNS
+from traderbot.presentation.cli.parameters import Parameter
+from traderbot.presentation.cli.parser import usage
+from traderbot.presentation.cli.verb import Verb
 
 _HEAD = """# The command line
 
@@ -40,53 +40,40 @@ Written by the program itself: `python -m traderbot.presentation.cli.reference >
 - Lists come newest first, in pages: `--limit N`, and `--cursor TEXT` with the `next_cursor` of
   the page before.
 """
-_COMMON = {"json", "debug", "help"}
 
 
 def markdown() -> str:
     """Return docs/cli.md."""
-    return "\n".join((_HEAD, *_nouns())) + "\n"
+    return "\n".join((_HEAD, *_sections())) + "\n"
 
 
-def verbs() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the words of every verb and the command behind them."""
-    root: Any = typer.main.get_command(command_line())
-    for name, command in root.commands.items():
-        if hasattr(command, "commands"):
-            yield from (((name, verb), each) for verb, each in command.commands.items())
-        else:
-            yield (name,), command
+def every_verb() -> Iterator[tuple[tuple[str, ...], Verb]]:
+    """Yield each verb, and the words it is called by."""
+    for noun in NOUNS:
+        for name, verb in noun.load().items():
+            yield ((noun.name, name) if noun.has_verbs else (name,)), verb
 
 
-def _nouns() -> Iterator[str]:
+def _sections() -> Iterator[str]:
     noun = ""
-    for words, command in verbs():
+    for words, verb in every_verb():
         if words[0] != noun:
             noun = words[0]
             yield f"## {noun}\n"
         if len(words) > 1:
             yield f"### {' '.join(words)}\n"
-        yield from _verb(words, command)
+        yield f"`{usage(' '.join(('traderbot', *words)), verb)}`\n"
+        yield f"{verb.help}\n"
+        if verb.parameters:
+            yield "".join(f"{_line(each)}\n" for each in verb.parameters)
+        yield f"```\n{verb.example}\n```\n"
 
 
-def _verb(words: tuple[str, ...], command: Any) -> Iterator[str]:  # noqa: ANN401 - see `verbs`
-    own = [each for each in command.params if each.name not in _COMMON]
-    arguments = [each for each in own if each.param_type_name == "argument"]
-    placed = [each.metavar if each.required else f"[{each.metavar}]" for each in arguments]
-    options = ["[OPTIONS]"] if own != arguments else []
-    yield f"`{' '.join(['traderbot', *words, *placed, *options])}`\n"
-    yield f"{command.help}\n"
-    if own:
-        yield "".join(f"{_parameter(each)}\n" for each in own)
-    yield f"```\n{command.epilog.partition('Example:')[2].strip()}\n```\n"
-
-
-def _parameter(each: Any) -> str:  # noqa: ANN401 - see `verbs`
-    names = [each.metavar] if each.param_type_name == "argument" else each.opts
-    names = [*names, *each.secondary_opts]
-    value = f" {each.metavar}" if each.metavar and each.metavar not in names else ""
+def _line(each: Parameter) -> str:
+    metavar = each.declared.metavar
+    value = f" {metavar}" if metavar and metavar not in each.names else ""
     default = f" Default: `{each.default}`." if each.default not in {None, False} else ""
-    return f"- `{'`, `'.join(names)}{value}`: {each.help}{default}"
+    return f"- `{'`, `'.join(each.names)}{value}`: {each.declared.help}{default}"
 
 
 if __name__ == "__main__":

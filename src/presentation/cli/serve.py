@@ -5,30 +5,29 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Annotated
 
-import typer
-
 from traderbot.presentation.cli.errors import UsageError
+from traderbot.presentation.cli.parameters import Option
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Database, noun, verb
+from traderbot.presentation.cli.verb import Database, Verbs
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "serve", example="traderbot serve --port 8080")
+@verbs.verb("serve", example="traderbot serve --port 8080")
 def serve(
     session: Session,
     *,
     host: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Where to listen; by default as the settings say."),
+        Option("Where to listen; by default as the settings say.", "ADDRESS"),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", min=0, max=65_535, help="On which port; 0 takes a free one."),
+        Option("On which port; 0 takes a free one.", "PORT", least=0, most=65_535),
     ] = None,
     allow_remote: Annotated[
         bool,
-        typer.Option("--allow-remote", help="Let other machines in although it is development."),
+        Option("Let other machines in although it is development."),
     ] = False,
     database: Database = None,
 ) -> None:

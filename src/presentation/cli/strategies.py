@@ -6,26 +6,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Facts, Table
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import noun, verb
+from traderbot.presentation.cli.verb import Verbs
 
 if TYPE_CHECKING:
     from traderbot.domain.strategies.strategy import BaseStrategy
 
-app = noun()
+verbs = Verbs()
 
 Folder = Annotated[
     Path | None,
-    typer.Option(
-        "--strategies", metavar="DIR", help="A folder of .py files with strategies of your own."
-    ),
+    Option("A folder of .py files with strategies of your own.", "DIR", name="--strategies"),
 ]
 
 
-@verb(app, "list", example="traderbot strategy list --strategies my-strategies")
+@verbs.verb("list", example="traderbot strategy list --strategies my-strategies")
 def list_(session: Session, *, strategies: Folder = None) -> None:
     """List every strategy. Those of a folder are programs: they are run to be listed."""
     from traderbot.domain.strategies.registry import StrategyRegistry
@@ -39,10 +36,10 @@ def list_(session: Session, *, strategies: Folder = None) -> None:
     session.answer({"items": items}, Table(("strategy", "what it does"), rows))
 
 
-@verb(app, "show", example="traderbot strategy show RSI_CROSS")
+@verbs.verb("show", example="traderbot strategy show RSI_CROSS")
 def show(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")],
+    name: Annotated[str, Argument("NAME", "The strategy's name.")],
     *,
     strategies: Folder = None,
 ) -> None:

@@ -7,31 +7,30 @@ import getpass
 import sys
 from typing import Annotated, Literal
 
-import typer
-
 from traderbot.presentation.cli.errors import UsageError
+from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Table
 from traderbot.presentation.cli.plain import moment
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import Cursor, Database, Limit, noun, verb
+from traderbot.presentation.cli.verb import Cursor, Database, Limit, Verbs
 
-app = noun()
+verbs = Verbs()
 
 RoleName = Literal["user", "trader", "auditor", "admin"]
-Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
+Email = Annotated[str, Argument("EMAIL", "The user's e-mail address.")]
 
 
-@verb(app, "add", example="traderbot user add ada@example.com --password-stdin < password.txt")
+@verbs.verb("add", example="traderbot user add ada@example.com --password-stdin < password.txt")
 def add(
     session: Session,
     email: Email,
     *,
     role: Annotated[
-        RoleName, typer.Option(metavar="user|trader|auditor|admin", help="What the user may do.")
+        RoleName, Option("What the user may do.", "user|trader|auditor|admin")
     ] = "trader",
     password_stdin: Annotated[
         bool,
-        typer.Option("--password-stdin", help="Read the password from the first line of stdin."),
+        Option("Read the password from the first line of stdin."),
     ] = False,
     database: Database = None,
 ) -> None:
@@ -52,12 +51,12 @@ def add(
     session.answer(user, f"added {user.role} {user.email} as {user.user_id}")
 
 
-@verb(app, "list", example="traderbot user list --active")
+@verbs.verb("list", example="traderbot user list --active")
 def list_(
     session: Session,
     *,
     active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Only those who may act, or may not.")
+        bool | None, Option("Only those who may act, or may not.", opposite="--inactive")
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -80,14 +79,12 @@ def list_(
     session.answer(page, table, *session.more(page.next_cursor))
 
 
-@verb(app, "deactivate", example='traderbot user deactivate ada@example.com --reason "left us"')
+@verbs.verb("deactivate", example='traderbot user deactivate ada@example.com --reason "left us"')
 def deactivate(
     session: Session,
     email: Email,
     *,
-    reason: Annotated[
-        str, typer.Option(metavar="TEXT", help="Kept in the log.")
-    ] = "asked by the operator",
+    reason: Annotated[str, Option("Kept in the log.", "TEXT")] = "asked by the operator",
     database: Database = None,
 ) -> None:
     """Take every right away from a user. Asking twice is harmless."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 
 from traderbot.presentation.cli.session import Session
-from traderbot.presentation.cli.verb import noun, verb
+from traderbot.presentation.cli.verb import Verbs
 
-app = noun()
+verbs = Verbs()
 
 
-@verb(app, "version", example="traderbot version --json")
+@verbs.verb("version", example="traderbot version --json")
 def version(session: Session) -> None:
     """Say which version this is, and on which Python it runs."""
     number, python = session.doors.version(), platform.python_version()

@@ -20,6 +20,7 @@ from traderbot.infrastructure.settings import Settings, load_settings
 from traderbot.presentation.api.app import ApiOptions
 from traderbot.presentation.api.server import Listening, serve
 
+SECRET = "not-a-secret-but-long-enough-for-tests"
 PASSWORD = "correct horse battery staple"
 MISSING_ID = "0199a1b2-0000-7000-8000-00000000dead"
 _numbers = count(1)
@@ -27,14 +28,14 @@ _numbers = count(1)
 Json = dict[str, Any]
 
 
-def settings_in(folder: Path, url: str | None = None) -> Settings:
+def settings_in(folder: Path, url: str | None = None, secret: str = SECRET) -> Settings:
     """Return settings that depend on nothing but their arguments."""
     return load_settings(
         env_file=None,
         arguments={
             "data": {"dir": str(folder)},
             "database": {"url": url} if url else {},
-            "auth": {"secret_key": "not-a-secret-but-long-enough-for-tests"},
+            "auth": {"secret_key": secret},
         },
     )
 

@@ -217,7 +217,7 @@ def test_a_method_cannot_be_overridden(header: str, ada: Person, portfolio_id: s
 PATHS = [
     "//", "/orders/", "//orders", "/Orders", "/ORDERS", "/orders;a=b", "/orders%2f", "/orders%00",
     "/./orders", "/../orders", "/orders/../portfolios", "/%2e%2e/etc/passwd", "/" + "a" * 8000,
-    "/orders/%2e%2e", "/favicon.ico", "/.env", "/admin", "/docs/oauth2-redirect", "/users/me/",
+    "/favicon.ico", "/.env", "/admin", "/docs/oauth2-redirect", "/users/me/",
     "/health/live/..", "/openapi.yaml", "/orders/a/b/c", "/\u00e4".encode().decode("latin-1"),
 ]  # fmt: skip
 
@@ -264,8 +264,9 @@ def test_what_a_proxy_would_say_is_not_believed(ada: Person) -> None:
 
 RAW = {
     "no HTTP": b"hello\r\n\r\n",
-    "no host": b"GET /health/live HTTP/1.1\r\n\r\n",
-    "two hosts": b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+    "no host": b"GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "two hosts": b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"
+    b"Connection: close\r\n\r\n",
     "both lengths": b"POST /auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths": b"POST /auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.views import UserView
@@ -65,7 +65,7 @@ class UserOut(Out):
         return cls.model_validate(view)
 
 
-class TokenOut(BaseModel):
+class TokenOut(Out):
     """A token, as OAuth 2.0 writes it (RFC 6749, section 5.1)."""
 
     access_token: str = Field(repr=False)

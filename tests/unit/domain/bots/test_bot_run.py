@@ -42,7 +42,7 @@ def test_a_run_may_use_a_share_of_the_equity(allocation: str) -> None:
     "wrong", ["0", "-0.1", "1.000000000000000001", "2", "Infinity", "-Infinity"]
 )
 def test_a_share_of_nothing_or_of_more_than_all_is_refused(wrong: str) -> None:
-    with pytest.raises(InvalidValueError, match="allocation"):
+    with pytest.raises(InvalidValueError):
         BotRun.start(started(allocation=wrong))
 
 

@@ -340,9 +340,13 @@ def _exposure() -> Exposure:
 
 
 def test_limits_that_are_floats_stop_everything() -> None:
-    wrong = Limits(order_notional_max=0.1)  # type: ignore[arg-type]
     with pytest.raises(InvalidValueError, match="float"):
-        review(a_ticket(), a_portfolio(), Price("100"), wrong)
+        review(
+            a_ticket(),
+            a_portfolio(),
+            Price("100"),
+            Limits(order_notional_max=0.1),  # type: ignore[arg-type]
+        )
 
 
 # --- laws -------------------------------------------------------------------------------------

@@ -1,0 +1,252 @@
+"""What the writer promises when its database breaks: a true answer, and work again afterwards."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.stores import Desk, Meddled, Owned, SqlStore, at_once, until
+from traderbot.application.errors import DatabaseUnavailableError, OutcomeUnknownError
+from traderbot.application.ports.views import OrderFilter
+from traderbot.application.views import OrderView
+from traderbot.domain.shared.ids import OrderId
+from traderbot.infrastructure.embedded.postgres import PostgresServer, postgres
+from traderbot.infrastructure.persistence.database import writer_engine
+from traderbot.infrastructure.persistence.migrate import upgrade
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL that may be hurt, and that does not forget."""
+    with postgres(durable=True) as server:
+        engine = writer_engine(server.url)
+        upgrade(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def server(migrated: PostgresServer) -> PostgresServer:
+    """Give it, running, with whatever the tests before have left in it."""
+    if not migrated.running:
+        migrated.restart()
+    return migrated
+
+
+@pytest.fixture
+def hurt(server: PostgresServer) -> Iterator[SqlStore]:
+    """Give its database."""
+    with ExitStack() as stack:
+        yield SqlStore(stack, server.url)
+
+
+def portfolio(desk: Desk, cash: str | None = None) -> Owned:
+    """Open a portfolio for a user of this test alone."""
+    return desk.portfolio(cash, email=f"{uuid4()}@example.org")
+
+
+def cut(server: PostgresServer) -> Callable[..., None]:
+    """Return what ends the writer's session on the server, and waits until it is gone."""
+
+    def cut_now(transaction: Any, *_rest: Any) -> None:
+        pid = transaction._connection.info.backend_pid
+        engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        engine.dispose()
+
+    return cut_now
+
+
+def once(work: Callable[..., None]) -> Callable[..., None]:
+    """Return `work` for the first call and nothing for the others."""
+    done = Event()
+
+    def first(*args: Any) -> None:
+        if not done.is_set():
+            done.set()
+            work(*args)
+
+    return first
+
+
+def balance(desk: Desk, owned: Owned) -> float:
+    balances = desk.portfolio_now(owned).balances
+    return float(balances[0].free) if balances else 0.0
+
+
+# PostgreSQL --------------------------------------------------------------------------------------
+
+
+def test_a_session_that_ends_before_the_commit_leaves_the_outcome_unknown(
+    server: PostgresServer, hurt: SqlStore
+) -> None:
+    meddled = Meddled(hurt.storage())
+    desk = hurt.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk)
+    meddled.before_commit = once(cut(server))
+    outcomes = desk.together([lambda: desk.deposit(owned, "1 USD")] * 5)
+    assert [type(it) for it in outcomes] == [OutcomeUnknownError] * 5
+    assert balance(desk, owned) == 0
+    assert float(desk.deposit(owned, "7 USD").balances[0].free) == 7
+    assert balance(desk, owned) == 7
+
+
+def test_a_commit_whose_answer_was_lost_is_found_by_its_key(
+    server: PostgresServer, hurt: SqlStore
+) -> None:
+    """The commit arrives, the wire is cut before the answer: asking again tells what happened."""
+    meddled = Meddled(hurt.storage())
+    desk = hurt.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk, "100000 USD")
+
+    def commit_and_cut(transaction: Any) -> None:
+        transaction.commit()
+        cut(server)(transaction)
+        raise OutcomeUnknownError("no answer came")
+
+    meddled.before_commit = once(commit_and_cut)
+    with pytest.raises(OutcomeUnknownError):
+        desk.place(owned, key=owned.id)
+    mine = OrderFilter(owner_id=owned.owner)
+    (order,) = desk.views.orders(mine).items
+    assert desk.place(owned, key=owned.id) == order
+    assert len(desk.views.orders(mine).items) == 1
+
+
+@pytest.mark.parametrize("callers", [1, 5])
+def test_a_session_that_ends_before_the_writing_loses_nothing(
+    callers: int, server: PostgresServer, hurt: SqlStore
+) -> None:
+    meddled = Meddled(hurt.storage())
+    desk = hurt.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk)
+    meddled.before_write = once(cut(server))
+    outcomes = desk.together([lambda: desk.deposit(owned, "1 USD")] * callers)
+    taken = [it for it in outcomes if not isinstance(it, DatabaseUnavailableError)]
+    assert [type(it).__name__ for it in taken] == ["PortfolioView"] * len(taken)
+    assert balance(desk, owned) == len(taken)
+    assert float(desk.deposit(owned, "7 USD").balances[0].free) == len(taken) + 7
+
+
+def test_a_session_that_ended_while_nobody_asked_is_replaced(
+    server: PostgresServer, hurt: SqlStore
+) -> None:
+    """An idle session dies with a restart of the server; the first caller may notice, no other."""
+    desk = hurt.desk()
+    owned = portfolio(desk)
+    server.restart()
+    outcomes = [it for n in range(3) for it in at_once([lambda: desk.deposit(owned, "1 USD")], 1)]
+    assert [type(it).__name__ for it in outcomes[1:]] == ["PortfolioView"] * 2
+    assert isinstance(outcomes[0], DatabaseUnavailableError) or outcomes[0].version == 2
+    assert balance(desk, owned) == len([it for it in outcomes if not isinstance(it, Exception)])
+
+
+def test_a_server_that_is_away_for_a_while_is_found_again(
+    server: PostgresServer, hurt: SqlStore
+) -> None:
+    desk = hurt.desk()
+    owned = portfolio(desk)
+    server.kill()
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailableError):
+            desk.deposit(owned, "1 USD")
+        with pytest.raises(DatabaseUnavailableError):
+            desk.portfolio_now(owned)
+    server.restart()
+    assert float(desk.deposit(owned, "7 USD").balances[0].free) == 7
+    assert balance(desk, owned) == 7
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_a_restart_under_load_loses_and_doubles_nothing(
+    how: str, server: PostgresServer, hurt: SqlStore
+) -> None:
+    desk = hurt.desk()
+    owned = portfolio(desk, "1000000 USD")
+    stop = Event()
+    answers: dict[str, OrderView] = {}
+    failures: dict[str, BaseException] = {}
+
+    def keep_placing(thread: int) -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            key = f"{owned.id}-{thread}-{n}"
+            try:
+                answers[key] = desk.place(owned, key=key, quantity="1")
+            except (DatabaseUnavailableError, OutcomeUnknownError) as error:
+                failures[key] = error
+
+    with ThreadPoolExecutor(8) as pool:
+        busy = [pool.submit(keep_placing, thread) for thread in range(8)]
+        try:
+            until(lambda: len(answers) > 50)
+            if how == "killed":
+                server.kill()
+                until(lambda: len(failures) > 50)
+            server.restart()
+            recovered = len(answers)
+            until(lambda: len(answers) > recovered + 50)
+        finally:
+            stop.set()
+        for future in busy:
+            future.result()
+    for key, order in answers.items():
+        assert desk.views.order(None, OrderId(order.order_id)) is not None
+        assert desk.place(owned, key=key, quantity="1") == order
+    again = {key: desk.place(owned, key=key, quantity="1") for key in failures}
+    placed = {order.order_id for order in (*answers.values(), *again.values())}
+    assert len(placed) == len(answers) + len(again)
+    balance_now = desk.portfolio_now(owned).balances[0]
+    assert float(balance_now.reserved) == pytest.approx(100.1 * len(placed))
+
+
+# SQLite ------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_another_program_holds_is_waited_for(sql_store: SqlStore) -> None:
+    if not sql_store.url.startswith("sqlite"):
+        return
+    desk = sql_store.desk()
+    owned = portfolio(desk)
+    other = sqlite3.connect(make_url(sql_store.url).database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(desk.deposit, owned, "1 USD")
+        until(lambda: desk.writer._jobs.qsize() == 0)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        assert waiting.result(10).version == 2
+    other.close()
+
+
+# Durability of the connections themselves --------------------------------------------------------
+
+
+def test_the_connections_of_the_application_are_durable(sql_store: SqlStore) -> None:
+    """Asked of the very connections that are used: the writer's and a reader's."""
+    storage: Any = sql_store.storage()
+    if sql_store.url.startswith("sqlite"):
+        driver = storage._driver
+        assert driver.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert driver.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        with sql_store.reader.connect() as connection:
+            assert connection.execute(text("PRAGMA query_only")).scalar() == 1
+    else:
+        driver = storage.begin()._connection
+        assert driver.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        assert driver.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
+        driver.rollback()
+        with sql_store.reader.connect() as connection:
+            assert connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
+    storage.close()

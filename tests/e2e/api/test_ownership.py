@@ -1,0 +1,128 @@
+"""Two users: what belongs to one is, for the other, as if it did not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.e2e.api.running import (
+    MISSING_ID,
+    Json,
+    Person,
+    Server,
+    an_order,
+    answered,
+    refused,
+    without_moment,
+)
+
+MONEY = {"amount": "1", "currency": "USD"}
+CANARY = "canary-7f3a"
+
+
+@dataclass(frozen=True)
+class Victim:
+    """What Ada has that Eve wants."""
+
+    portfolio_id: str
+    order_id: str
+
+
+@pytest.fixture(scope="module")
+def victim(ada: Person) -> Victim:
+    body = {"name": CANARY, "cash": {"amount": "100000", "currency": "USD"}}
+    portfolio = answered(ada.post("/portfolios", body), 201)
+    order = ada.place(portfolio["portfolio_id"])
+    return Victim(portfolio["portfolio_id"], order["order_id"])
+
+
+REQUESTS: list[tuple[str, str, Any]] = [
+    ("GET", "/orders/{order}", None),
+    ("DELETE", "/orders/{order}", None),
+    ("GET", "/orders/{order}/events", None),
+    ("GET", "/orders/{order}/explanation", None),
+    ("GET", "/portfolios/{portfolio}", None),
+    ("GET", "/portfolios/{portfolio}/positions", None),
+    ("POST", "/portfolios/{portfolio}/deposits", MONEY),
+    ("POST", "/portfolios/{portfolio}/withdrawals", MONEY),
+    ("POST", "/orders", an_order("{portfolio}")),
+]
+
+
+def _ask(who: Person, request: tuple[str, str, Any], portfolio: str, order: str) -> httpx2.Response:
+    method, path, body = request
+    path = path.format(portfolio=portfolio, order=order)
+    if body is not None and "portfolio_id" in body:
+        body = body | {"portfolio_id": portfolio}
+    return who.client.request(method, path, json=body, headers={"Idempotency-Key": "any"})
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda each: f"{each[0]} {each[1]}")
+def test_anothers_thing_is_missing_in_every_byte(
+    request_: tuple[str, str, Any], eve: Person, victim: Victim, server: Server
+) -> None:
+    before = server.events()
+    foreign = _ask(eve, request_, victim.portfolio_id, victim.order_id)
+    missing = _ask(eve, request_, MISSING_ID, MISSING_ID)
+    refused(foreign, 404, "NOT_FOUND")
+    assert without_moment(refused(foreign)) == without_moment(refused(missing))
+    assert set(foreign.headers) == set(missing.headers)
+    assert server.events() == before
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda each: f"{each[0]} {each[1]}")
+def test_a_stranger_gets_nothing(
+    request_: tuple[str, str, Any], victim: Victim, server: Server
+) -> None:
+    before = server.events()
+    with server.client() as client:
+        nobody = Person(client, "", "", "")
+        response = _ask(nobody, request_, victim.portfolio_id, victim.order_id)
+        refused(response, 401, "NOT_AUTHENTICATED")
+    assert server.events() == before
+
+
+def test_lists_hold_only_ones_own(ada: Person, eve: Person, victim: Victim) -> None:
+    for path in ("/orders", "/portfolios"):
+        shown = eve.get(path)
+        assert answered(shown, 200)["items"] == []
+        for secret in (CANARY, ada.user_id, victim.order_id, victim.portfolio_id):
+            assert secret not in shown.text
+    query = {"portfolio_id": victim.portfolio_id}
+    assert answered(eve.get("/orders", params=query), 200)["items"] == []
+
+
+def test_a_cursor_of_another_user_shows_nothing_of_theirs(ada: Person, eve: Person) -> None:
+    portfolio_id = ada.open_portfolio()["portfolio_id"]
+    for _ in range(2):
+        ada.place(portfolio_id)
+    cursor = answered(ada.get("/orders", params={"limit": "1"}), 200)["next_cursor"]
+    shown = answered(eve.get("/orders", params={"cursor": cursor}), 200)
+    assert shown["items"] == []
+
+
+def test_the_owner_comes_from_the_token_and_never_from_the_body(
+    ada: Person, eve: Person
+) -> None:
+    body: Json = {"name": "mine", "owner_id": ada.user_id}
+    refused(eve.post("/portfolios", body), 422, "VALIDATION_ERROR")
+
+
+def test_every_operation_is_in_this_matrix_or_has_no_id(server: Server) -> None:
+    with server.client() as client:
+        schema = answered(client.get("/openapi.json"), 200)
+    with_id = {
+        (method.upper(), path)
+        for path, operations in schema["paths"].items()
+        for method in operations
+        if "{" in path
+    }
+    names = {"portfolio_id": "portfolio", "order_id": "order"}
+    covered = {
+        (method, path.format(**{short: f"{{{long}}}" for long, short in names.items()}))
+        for method, path, _ in REQUESTS
+    }
+    assert with_id <= covered
