@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from threading import Event
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ from traderbot.infrastructure.memory.views import MemoryViews
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
 from traderbot.infrastructure.persistence.storage import Storage
 from traderbot.infrastructure.persistence.storages import open_storage
-from traderbot.infrastructure.persistence.tables import EventRow
+from traderbot.infrastructure.persistence.tables import EventRow, LedgerRow
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.persistence.writer import Writer
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
@@ -86,6 +87,10 @@ class Store(ABC):
     def log(self) -> list[LogLine]:
         """Return every event, in the order of its position."""
 
+    @abstractmethod
+    def ledger(self, id_: PortfolioId) -> list[tuple[str, Decimal, str]]:
+        """Return account, amount and currency of every line of a portfolio's ledger, in order."""
+
     def desk(
         self,
         *,
@@ -128,6 +133,11 @@ class MemoryStore(Store):
     def log(self) -> list[LogLine]:
         return [LogLine(row[1], row[2], row[12], row[13]) for row in self.memory.events]
 
+    def ledger(self, id_: PortfolioId) -> list[tuple[str, Decimal, str]]:
+        rows = [row for row in self.memory.rows(LedgerRow) if row.portfolio_id == id_]
+        rows.sort(key=lambda row: (row.stream_version, row.line))
+        return [(row.account, row.amount, row.currency) for row in rows]
+
 
 class SqlStore(Store):
     """A migrated SQLite file or PostgreSQL database."""
@@ -148,6 +158,15 @@ class SqlStore(Store):
         with self.reader.connect() as connection:
             rows = connection.execute(select(*columns).order_by(EventRow.position))
             return [LogLine(*row) for row in rows]
+
+    def ledger(self, id_: PortfolioId) -> list[tuple[str, Decimal, str]]:
+        lines = (
+            select(LedgerRow.account, LedgerRow.amount, LedgerRow.currency)
+            .where(LedgerRow.portfolio_id == id_)
+            .order_by(LedgerRow.stream_version, LedgerRow.line)
+        )
+        with self.reader.connect() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(lines)]
 
     def _engine(self, engine: Engine) -> Engine:
         self._stack.callback(engine.dispose)

@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -111,6 +112,8 @@ def test_a_commit_whose_answer_was_lost_is_found_by_its_key(
     def commit_and_cut(transaction: Any) -> None:
         transaction.commit()
         cut(server)(transaction)
+        with pytest.raises(psycopg.OperationalError):  # the driver notices, too late
+            transaction._connection.execute("SELECT 1")
         raise OutcomeUnknownError("no answer came")
 
     meddled.before_commit = once(commit_and_cut)
@@ -213,9 +216,8 @@ def test_a_restart_under_load_loses_and_doubles_nothing(
 # SQLite ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
 def test_a_file_that_another_program_holds_is_waited_for(sql_store: SqlStore) -> None:
-    if not sql_store.url.startswith("sqlite"):
-        return
     desk = sql_store.desk()
     owned = portfolio(desk)
     other = sqlite3.connect(make_url(sql_store.url).database or "", isolation_level=None)

@@ -24,7 +24,6 @@ from traderbot.infrastructure.event_store.body import (
 )
 from traderbot.infrastructure.event_store.codec import EventCodec
 
-
 # The end of a stream as far as it was read: its last version and that event's hash.
 Head = tuple[int, bytes]
 NO_EVENTS: Final[Head] = (0, GENESIS)
@@ -80,22 +79,17 @@ def examine(row: EventColumns, before: Head | None, codec: EventCodec) -> Examin
         add("COLUMN_DIFFERS", "body is stored as text, not as bytes")
     computed = leaf_hash(body)
     if row.leaf_hash != computed:
-        add("BODY_HASH", _two("body hash", row.leaf_hash, computed))
+        stored = short(row.leaf_hash)
+        add("BODY_HASH", f"body hash differs (stored {stored}, computed {short(computed)})")
     try:
         envelope = codec.open(body)
     except CorruptHistoryError as error:
         add("UNREADABLE", str(error))
         return Examined(row.stream_id, (row.version, row.leaf_hash), computed, findings)
-    for name, stored, said in _columns(row, envelope):
-        if stored != said:
-            add("COLUMN_DIFFERS", f"{name} is {short(stored)}, the body says {short(said)}")
-    if before is not None:
-        version, leaf = before
-        if envelope.version != version + 1:
-            add("VERSION_GAP", f"v{envelope.version} follows v{version}")
-        if envelope.prev != bytes(leaf).hex():
-            add("LINK_BROKEN", f"prev is {envelope.prev[:16]}…, v{version} has {short(leaf)}")
-    for code, message in _content(body, envelope, codec):
+    for name, column, said in _columns(row, envelope):
+        if column != said:
+            add("COLUMN_DIFFERS", f"{name} is {short(column)}, the body says {short(said)}")
+    for code, message in (*_place(envelope, before), *_content(body, envelope, codec)):
         add(code, message)
     return Examined(envelope.stream, (envelope.version, row.leaf_hash), computed, findings)
 
@@ -115,6 +109,16 @@ def _columns(row: EventColumns, body: Envelope) -> Iterator[tuple[str, object, o
     yield "actor_id", row.actor_id, body.actor.id
 
 
+def _place(envelope: Envelope, before: Head | None) -> Iterator[tuple[str, str]]:
+    if before is None:
+        return
+    version, leaf = before
+    if envelope.version != version + 1:
+        yield "VERSION_GAP", f"v{envelope.version} follows v{version}"
+    if envelope.prev != _hex(leaf):
+        yield "LINK_BROKEN", f"prev is {envelope.prev[:16]}…, v{version} has hash {short(leaf)}"
+
+
 def _content(body: bytes, envelope: Envelope, codec: EventCodec) -> Iterator[tuple[str, str]]:
     if envelope.spec != SPEC:
         yield "UNREADABLE", f"format {envelope.spec!r:.40} is not {SPEC}"
@@ -131,5 +135,5 @@ def _content(body: bytes, envelope: Envelope, codec: EventCodec) -> Iterator[tup
         yield "NOT_CANONICAL", "the body is not the canonical form of what it says"
 
 
-def _two(what: str, stored: object, computed: object) -> str:
-    return f"{what} differs (stored {short(stored)}, computed {short(computed)})"
+def _hex(leaf: object) -> str:
+    return leaf.hex() if isinstance(leaf, bytes) else str(leaf)

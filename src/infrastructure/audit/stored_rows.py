@@ -7,7 +7,7 @@ rows are compared without building a single Decimal or datetime.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Table
 
@@ -36,6 +36,7 @@ OWNER: Final = {
     LEDGER: ("portfolio", "portfolio_id"),
     BOT_RUNS: ("bot", "bot_run_id"),
 }
+K = TypeVar("K")
 _ASKED = 400  # keys in one question
 
 
@@ -70,7 +71,7 @@ class StoredRows:
             yield from self._select(f"t.{self._owner} IN ({marks})", *asked)
 
     def of_versions(self, id_: str, first: int, last: int | None) -> Iterator[Row]:
-        """Yield the rows that the events `first` to `last` of one stream made, to the end if None."""
+        """Yield the rows of one stream's events from `first` to `last`; to its end if None."""
         yield from self._select(
             f"t.{self._owner} = ? AND t.stream_version >= ?"
             + ("" if last is None else " AND t.stream_version <= ?"),
@@ -89,8 +90,8 @@ class StoredRows:
     def without_stream(self) -> Iterator[Row]:
         """Yield rows of which the log knows nothing."""
         yield from self._select(
-            "NOT EXISTS (SELECT 1 FROM events e "
-            f"WHERE e.stream_id = '{self._category}-' || t.{self._owner})"
+            "NOT EXISTS (SELECT 1 FROM events e WHERE e.stream_id = "  # noqa: S608 - our own names
+            f"'{self._category}-' || t.{self._owner})"
         )
 
     def all_with_bodies(self) -> Iterator[Row]:
@@ -112,7 +113,7 @@ class StoredRows:
         return self._reader.rows(sql, *values)
 
 
-def _canonical(reader: LogReader, column: Column[object]) -> str:
+def _canonical(reader: LogReader, column: Column[Any]) -> str:
     name = f't."{column.name}"'
     if reader.connection.dialect.name == "postgresql":
         if isinstance(column.type, ExactDecimal):
@@ -122,6 +123,6 @@ def _canonical(reader: LogReader, column: Column[object]) -> str:
     return name
 
 
-def _portions(keys: Sequence[Row] | Sequence[str]) -> Iterator[Sequence[Row] | Sequence[str]]:
+def _portions(keys: Sequence[K]) -> Iterator[Sequence[K]]:
     for start in range(0, len(keys), _ASKED):
         yield keys[start : start + _ASKED]

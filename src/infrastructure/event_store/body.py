@@ -50,7 +50,7 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
 
 
-def compose(  # noqa: PLR0913 - the fields of the format
+def compose(
     *,
     actor: Actor,
     causation_id: str,

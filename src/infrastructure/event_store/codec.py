@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import InvalidOperation
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
@@ -155,7 +155,7 @@ class EventCodec:
             raise CorruptHistoryError(msg) from error
 
 
-_ANY_INSTANT = datetime.max  # where only the data is asked for
+_ANY_INSTANT = datetime.max.replace(tzinfo=UTC)  # where only the data is asked for
 
 
 def _body_type(codec: _Codec) -> type:

@@ -66,18 +66,14 @@ class LogReader:
         """Read on a connection; its transaction begins here if it has not begun yet."""
         self.connection = connection
         self.dense = connection.dialect.name == "sqlite"  # positions have no gaps
-        instant = "{}"
-        mark = "?"
+        self._mark = "?"
         if connection.dialect.name == "postgresql":
-            # As text, in the form SQLite stores: no datetime has to be built to compare it.
-            instant = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-            mark = "%s"
+            self._mark = "%s"
             # Reading a long log takes as long as it takes.
             self.rows("SET LOCAL statement_timeout = 0")
             self.rows("SET LOCAL idle_in_transaction_session_timeout = 0")
-        self._occurred_at = instant.format("occurred_at")
-        self._recorded_at = instant.format("recorded_at")
-        self._mark = mark
+        self._occurred_at = self.instant("occurred_at")
+        self._recorded_at = self.instant("recorded_at")
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Return raw rows. The statement marks its values with `?`."""
@@ -93,12 +89,21 @@ class LogReader:
             raise DatabaseUnavailableError(msg) from error
         return found
 
+    def instant(self, column: str) -> str:
+        """Return the expression that gives an instant as the text bodies hold.
+
+        SQLite stores it so; PostgreSQL formats it, and no datetime has to be built to compare it.
+        """
+        if self.connection.dialect.name == "postgresql":
+            return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        return column
+
     def size(self) -> int:
         """Return how many events there are."""
         return int(self.rows("SELECT count(*) FROM events")[0][0])
 
     def events(self) -> Iterator[list[Row]]:
-        """Yield every column of every event in log order, in the table's order, instants as text."""
+        """Yield every column in the table's order, instants as text, in log order."""
         yield from self._by_position(
             f"event_id, stream_id, version, type, schema, {self._occurred_at}, "
             f"{self._recorded_at}, command_id, correlation_id, causation_id, actor_type, "
@@ -135,11 +140,19 @@ class LogReader:
         sql = "SELECT position, body, leaf_hash FROM events WHERE stream_id = ? ORDER BY version"
         return [StoredBody(*row) for row in self.rows(sql, stream_id)]
 
+    def newest_of(self, stream_id: str) -> str | None:
+        """Return the id of a stream's newest event."""
+        sql = "SELECT event_id FROM events WHERE stream_id = ? ORDER BY version DESC LIMIT 1"
+        found = self.rows(sql, stream_id)
+        return str(found[0][0]) if found else None
+
     def of_command(self, command_id: str) -> list[StoredBody]:
         """Return what a command recorded, in log order: its events bear its id, numbered."""
         sql = "SELECT position, body, leaf_hash FROM events WHERE event_id BETWEEN ? AND ?"
         numbered = command_id[:-3]
-        return [StoredBody(*row) for row in sorted(self.rows(sql, f"{numbered}000", f"{numbered}fff"))]
+        return [
+            StoredBody(*row) for row in sorted(self.rows(sql, f"{numbered}000", f"{numbered}fff"))
+        ]
 
     def _by_position(self, columns: str) -> Iterator[list[Row]]:
         sql = f"SELECT position, {columns} FROM events WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own names
@@ -147,4 +160,3 @@ class LogReader:
         while rows := self.rows(sql, after, BATCH):
             yield rows
             after = rows[-1][0]
-

@@ -44,7 +44,7 @@ class Wire(NamedTuple):
 
     type: Any
     encode: Convert | None
-    decode: Convert | None
+    decode: Callable[..., Any] | None
 
 
 class MoneyWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -51,14 +51,19 @@ _KeyText = Annotated[
     str,
     AfterValidator(_key_form),
     WithJsonSchema(
-        {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]{1,255}$"}
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": _LONGEST_KEY,
+            "pattern": "^[!-~]{1,255}$",
+            "examples": ["2026-11-21-order-1"],
+        }
     ),
 ]
 _InHeader = Header(
     alias=_HEADER,
     description="names this wish: asked again with the same key and body, "
     "it is answered again and done once",
-    examples=["2026-11-21-order-1"],
 )
 
 

@@ -1,0 +1,95 @@
+"""Every verb, with --json, answers with exactly one document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli.conftest import PASSWORD, Installation
+from traderbot.presentation.cli.reference import every_verb
+
+_BARS = "date,open,high,low,close,volume\n2025-01-02,10,12,9,11,100\n2025-01-03,11,12,9,10,100\n"
+# What stands behind the verb, and how it ends; `serve` and `demo` have tests of their own.
+_WORDS: dict[str, tuple[list[str], int]] = {
+    "init": ([], 0),
+    "doctor": ([], 0),
+    "config show": ([], 0),
+    "config check": ([], 0),
+    "db upgrade": ([], 0),
+    "db current": ([], 0),
+    "db check": ([], 0),
+    "user add": (["bob@example.com", "--password-stdin"], 0),
+    "user list": ([], 0),
+    "user deactivate": (["bob@example.com"], 0),
+    "data import": (["bars.csv", "--symbol", "ACME", "--timeframe", "1d"], 0),
+    "data list": ([], 0),
+    "data check": (["ACME", "1d"], 0),
+    "strategy list": ([], 0),
+    "strategy show": (["RSI_CROSS"], 0),
+    "order place": (["buy", "1", "IBM"], 0),
+    "order cancel": (["{order}"], 0),
+    "order list": ([], 0),
+    "order show": (["{order}"], 0),
+    "portfolio create": (["second"], 0),
+    "portfolio deposit": (["1", "USD", "--portfolio", "{portfolio}"], 0),
+    "portfolio withdraw": (["1", "USD", "--portfolio", "{portfolio}"], 0),
+    "portfolio show": (["{portfolio}"], 0),
+    "portfolio list": ([], 0),
+    "audit verify": ([], 0),
+    "audit replay": ([], 0),
+    "audit diff": ([], 0),
+    "audit explain": (["{order}"], 0),
+    "audit rebuild": ([], 0),
+    "openapi": ([], 0),
+    "version": ([], 0),
+}
+
+
+def test_no_verb_is_forgotten() -> None:
+    assert set(_WORDS) == {" ".join(words) for words, _ in every_verb()} - {"serve", "demo"}
+
+
+def test_every_verb_answers_with_one_document(installation: Installation) -> None:
+    installation.begin()
+    (installation.folder / "bars.csv").write_text(_BARS)
+    known = {
+        "{order}": installation("order", "place", "buy", "2", "IBM", "--json").json["order_id"],
+        "{portfolio}": installation("portfolio", "show", "--json").json["portfolio_id"],
+    }
+    wrong = {}
+    for verb, (words, code) in _WORDS.items():
+        given = [known.get(word, word) for word in words]
+        told = installation(*verb.split(), *given, "--json", stdin=f"{PASSWORD}\n")
+        if told.code != code or not isinstance(told.json, dict) or "success" in told.json:
+            wrong[verb] = (told.code, told.err)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("verb", sorted(_WORDS.keys() - {"init", "user add"}))
+def test_every_verb_that_opens_a_database_says_when_there_is_none(
+    installation: Installation, verb: str
+) -> None:
+    words = [
+        word if "{" not in word else "0192f0c1-0000-7000-8000-000000000003"
+        for word in _WORDS[verb][0]
+    ]
+    (installation.folder / "bars.csv").write_text(_BARS)
+    told = installation(*verb.split(), *words, "--json", "--database", "missing/x.db")
+    opens = "database" in {
+        each.key
+        for words, found in every_verb()
+        if " ".join(words) == verb
+        for each in found.parameters
+    }
+    if not opens:
+        assert told.json["error"]["code"] == "USAGE"
+    elif verb == "doctor":
+        assert told.json["ok"] is False
+        assert told.code == 1
+    elif verb == "db upgrade":
+        assert told.code == 0
+    else:
+        assert (told.code, told.json["error"]["code"]) == (2, "DATABASE_MISSING")
+        assert "traderbot init" in told.err
+    assert Path("missing/x.db").exists() == (verb == "db upgrade")
