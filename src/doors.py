@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from traderbot.presentation.cli.errors import (
-    CannotRunError,
     DatabaseMissingError,
     SchemaNotNewestError,
 )
@@ -106,18 +105,11 @@ class ProgramDoors:
             level=logging.DEBUG if settings.debug else logging.INFO,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
+        # It tells of every start what nobody asked.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        options = _api_options(settings, self.version())
         with self.application(database) as application:
-            try:
-                serve(
-                    application,
-                    _api_options(settings, self.version()),
-                    host,
-                    port,
-                    lambda listening: on_ready(listening.url),
-                )
-            except OSError as error:
-                msg = f"cannot listen on {host} port {port}: {error.strerror}; try another --port"
-                raise CannotRunError(msg) from error
+            serve(application, options, host, port, lambda listening: on_ready(listening.url))
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the schema of the REST API."""

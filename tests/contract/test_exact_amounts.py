@@ -20,9 +20,10 @@ from tests.builders import (
 from tests.stores import Desk, Store
 from traderbot.application.views import OrderView, PortfolioView
 from traderbot.domain.orders.order import Order
+from traderbot.domain.portfolio.events import PortfolioEvent
 from traderbot.domain.portfolio.ledger import postings
 from traderbot.domain.portfolio.portfolio import Portfolio
-from traderbot.domain.shared.decimals import canonical, plain
+from traderbot.domain.shared.decimals import canonical, negate, plain
 from traderbot.domain.shared.ids import FillId, OrderId, PortfolioId
 from traderbot.domain.shared.values import Money, Price, Quantity
 
@@ -46,11 +47,11 @@ def same_digits(text: str, amount: Decimal) -> bool:
 @many
 @example(Decimal("99999999999999999999.999999999999999999"))
 @example(Decimal("0.000000000000000001"))
-@example(Decimal("10000000000000000000"))
+@example(Decimal(10**19))
 @given(amounts())
 def test_money(desk: Desk, amount: Decimal) -> None:
     id_ = PortfolioId(str(uuid4()))
-    events = [
+    events: list[PortfolioEvent] = [
         replace(opened(), portfolio_id=id_),
         replace(deposited(), portfolio_id=id_, amount=Money(amount, "USD")),
     ]
@@ -85,16 +86,13 @@ def test_orders(
 
 
 @many
-@given(amounts(36), amounts(36), amounts(36), amounts(36), st.sampled_from(["buy", "sell"]))
+@given(
+    st.tuples(amounts(36), amounts(36), amounts(36), amounts(36)), st.sampled_from(["buy", "sell"])
+)
 def test_positions_trades_and_the_ledger(
-    store: Store,
-    desk: Desk,
-    quantity: Decimal,
-    cost: Decimal,
-    fee: Decimal,
-    profit: Decimal,
-    side: str,
+    store: Store, desk: Desk, drawn: tuple[Decimal, Decimal, Decimal, Decimal], side: str
 ) -> None:
+    quantity, cost, fee, profit = drawn
     id_, order_id = PortfolioId(str(uuid4())), OrderId(str(uuid4()))
     fact = replace(
         booked(a_portfolio(), side=side),
@@ -105,11 +103,11 @@ def test_positions_trades_and_the_ledger(
         price=Price(cost),
         notional=Money(cost, "USD"),
         fee=Money(fee, "USD"),
-        cost_change=Money(cost if side == "buy" else -cost, "USD"),
-        realised=Money(-profit, "USD"),
+        cost_change=Money(cost if side == "buy" else negate(cost), "USD"),
+        realised=Money(negate(profit), "USD"),
         collateral_change=Money(profit, "USD"),
     )
-    events = [replace(opened(), portfolio_id=id_), fact]
+    events: list[PortfolioEvent] = [replace(opened(), portfolio_id=id_), fact]
     with localcontext(Context(prec=3)):
         desk.do(lambda unit: unit.portfolios.record(id_, events))
         view = desk.views.portfolio(None, id_)

@@ -46,5 +46,6 @@ class CancelOrderHandler:
         portfolio = unit.portfolios.find(order.ticket.portfolio_id)
         if portfolio is None:
             raise NotFoundError("portfolio", order.ticket.portfolio_id)
+        closed = unit.orders.record(order.id, events)
         unit.portfolios.record(portfolio.id, portfolio.release(order.ticket, canceled))
-        return OrderView.of(unit.orders.record(order.id, events))
+        return OrderView.of(closed)

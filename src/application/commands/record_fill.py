@@ -60,8 +60,9 @@ class RecordFillHandler:
         portfolio = unit.portfolios.find(order.ticket.portfolio_id)
         if portfolio is None:
             raise NotFoundError("portfolio", order.ticket.portfolio_id)
-        for filled in events:
-            assert isinstance(filled, OrderFilled)  # noqa: S101 - what `record_fill` answers with
-            booked = portfolio.book(order.ticket, filled, order.bot_run_id)
+        filled = unit.orders.record(order.id, events)
+        for event in events:
+            assert isinstance(event, OrderFilled)  # noqa: S101 - what `record_fill` answers with
+            booked = portfolio.book(order.ticket, event, order.bot_run_id)
             portfolio = unit.portfolios.record(portfolio.id, booked)
-        return OrderView.of(unit.orders.record(order.id, events))
+        return OrderView.of(filled)

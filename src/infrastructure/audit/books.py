@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from traderbot.domain.portfolio.ledger import COLLATERAL, FREE, RESERVED
 from traderbot.domain.shared.decimals import ZERO, add, plain
 from traderbot.infrastructure.audit.findings import Bounded, short
-from traderbot.infrastructure.persistence.state_rows import BALANCES, LEDGER, POSITIONS
+from traderbot.infrastructure.persistence.state_rows import BALANCES, POSITIONS
 from traderbot.infrastructure.persistence.statements import Row
 
 LISTED = 100
@@ -32,14 +32,13 @@ class Books:
     def add_entries(self, lines: Iterable[Row]) -> None:
         """Add whole entries: all lines of an event, in any order."""
         entries: defaultdict[tuple[str, int, str], Decimal] = defaultdict(Decimal)
-        for row in lines:
-            line = dict(zip(_LEDGER, row, strict=True))
-            portfolio, currency = line["portfolio_id"], line["currency"]
-            amount = self._amount(line["amount"], f"portfolio-{portfolio}")
-            sums = self._sums.setdefault(portfolio, defaultdict(Decimal))
-            account = line["account"], currency
-            sums[account] = add(sums[account], amount)
-            entry = portfolio, line["stream_version"], currency
+        for portfolio, version, _line, name, text, currency, _at in lines:
+            amount = self._amount(text, f"portfolio-{portfolio} v{version}")
+            sums = self._sums.get(portfolio)
+            if sums is None:
+                sums = self._sums[portfolio] = defaultdict(Decimal)
+            sums[name, currency] = add(sums[name, currency], amount)
+            entry = portfolio, version, currency
             entries[entry] = add(entries[entry], amount)
         for (portfolio, version, currency), left in sorted(entries.items()):
             if left:
@@ -79,7 +78,6 @@ class Books:
         self.imbalances.add(f"{where}: {what}")
 
 
-_LEDGER = [column.name for column in LEDGER.columns]
 _BALANCES = [column.name for column in BALANCES.columns]
 _POSITIONS = [column.name for column in POSITIONS.columns]
 _CASH = {FREE: "free", RESERVED: "reserved", COLLATERAL: "collateral"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Boolean, Table
 
@@ -72,10 +73,10 @@ class _Comparison:
         self._codec = codec
         self._stored = {table: StoredRows(reader, table) for table in STATE_TABLES}
         self._trades = 0  # stored, and known to the log
-        self._wrong_trades: set[Row] = set()
+        self._wrong_trades: set[Any] = set()
 
     def compare(self, chapters: Sequence[Chapter]) -> None:
-        computed: defaultdict[Table, dict[Row, Row]] = defaultdict(dict)
+        computed: defaultdict[Table, dict[Any, Row]] = defaultdict(dict)
         for chapter in chapters:
             for table, rows in rows_of_chapter(chapter).items():
                 key_of = self._stored[table].key_of
@@ -104,7 +105,7 @@ class _Comparison:
                 self._extra(TRADES, row)
 
     def _find(
-        self, table: Table, chapters: Sequence[Chapter], computed: Mapping[Row, Row]
+        self, table: Table, chapters: Sequence[Chapter], computed: Mapping[Any, Row]
     ) -> list[Row]:
         """Return every stored row that these chapters could have made."""
         stored = self._stored[table]
@@ -123,7 +124,7 @@ class _Comparison:
         return rows
 
     def _compare_table(
-        self, table: Table, found: Sequence[Row], computed: Mapping[Row, Row]
+        self, table: Table, found: Sequence[Row], computed: Mapping[Any, Row]
     ) -> None:
         stored = self._stored[table]
         missing = dict(computed)
@@ -155,16 +156,15 @@ class _Comparison:
     def _add(
         self, table: Table, row: Row, column: str | None, stored: str | None, computed: str | None
     ) -> None:
-        category, owner = OWNER[table]
-        stream_id = f"{category}-{row[self._stored[table].columns.index(owner)]}"
+        kind = self._stored[table]
         self.differences.add(
             Difference(
                 table=table.name,
-                key="/".join(map(str, self._stored[table].key_of(row))),
+                key=kind.named(row),
                 column=column,
                 stored=stored,
                 computed=computed,
-                last_event=self._reader.newest_of(stream_id),
+                last_event=self._reader.newest_of(kind.stream_of(row)),
             )
         )
 

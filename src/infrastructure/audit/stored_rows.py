@@ -6,7 +6,8 @@ rows are compared without building a single Decimal or datetime.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Table
@@ -54,11 +55,16 @@ class StoredRows:
         self._key = [column.name for column in table.primary_key]
         self._columns = ", ".join(_canonical(reader, column) for column in table.columns)
         self.columns = [column.name for column in table.columns]
-        self._key_places = [self.columns.index(name) for name in self._key]
+        # From a row to its primary key: the value itself if there is one, a tuple if more.
+        self.key_of: Callable[[Row], Any] = itemgetter(*map(self.columns.index, self._key))
 
-    def key_of(self, row: Row) -> Row:
-        """Return the values of the primary key."""
-        return tuple(row[place] for place in self._key_places)
+    def named(self, row: Row) -> str:
+        """Return the primary key as a person writes it."""
+        return "/".join(str(row[self.columns.index(name)]) for name in self._key)
+
+    def stream_of(self, row: Row) -> str:
+        """Return the stream whose events made the row."""
+        return f"{self._category}-{row[self.columns.index(self._owner)]}"
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -106,7 +112,7 @@ class StoredRows:
         after: Row = ("",) * len(self._key)
         while rows := self._reader.rows(sql, *after, BATCH):
             yield from rows
-            after = self.key_of(rows[-1])
+            after = tuple(rows[-1][self.columns.index(name)] for name in self._key)
 
     def _select(self, condition: str, *values: object) -> list[Row]:
         sql = f"SELECT {self._columns} FROM {self.table.name} t WHERE {condition}"  # noqa: S608 - our own names

@@ -49,6 +49,20 @@ class Entry:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+# Between the program and whoever runs it; no request is answered while they stand.
+_OPERATORS_OWN: Final = (
+    "CONFIGURATION",
+    "CANNOT_LISTEN",
+    "CANNOT_RUN",
+    "USAGE",
+    "DATABASE_MISSING",
+    "SCHEMA_NOT_NEWEST",
+    "STRATEGY_FILE",
+    "SERVER_NOT_FOUND",
+    "SERVER_START",
+)
+_NOT_SET_UP: Final = Entry(500, "The server is not set up", said="the server is not set up")
+
 TABLE: Final[Mapping[str, Entry]] = {
     # The request itself.
     "BAD_REQUEST": Entry(400, "The request cannot be read"),
@@ -132,10 +146,7 @@ TABLE: Final[Mapping[str, Entry]] = {
         "Recorded history contradicts itself",
         said="recorded history contradicts itself; an operator has to look at it",
     ),
-    "CONFIGURATION": Entry(500, "The server is not set up", said="the server is not set up"),
-    "CANNOT_LISTEN": Entry(500, "The server is not set up", said="the server is not set up"),
-    "SERVER_NOT_FOUND": Entry(500, "The server is not set up", said="the server is not set up"),
-    "SERVER_START": Entry(500, "The server is not set up", said="the server is not set up"),
+    **dict.fromkeys(_OPERATORS_OWN, _NOT_SET_UP),
     "TRADERBOT_ERROR": Entry(500, "The server failed", said="the server failed"),
     "INTERNAL_ERROR": Entry(
         500,

@@ -53,6 +53,7 @@ _NEXT_STEPS = {
     "NOT_FOUND": "see what there is with the `list` verb of the same noun",
     "DATABASE_UNAVAILABLE": "check the database's name, or run: traderbot doctor",
     "OUTCOME_UNKNOWN": "it may be done: look first, or repeat it with the same --key",
+    "CANNOT_LISTEN": "choose another --host or --port",
     "OVERLOADED": "try again in a moment",
     "CONFLICT": "try again",
     "CORRUPT_HISTORY": "stop trading and run: traderbot audit verify",

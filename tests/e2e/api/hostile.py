@@ -27,7 +27,12 @@ _NO_TEXT: dict[str, list[str]] = {
 # What no field takes but a password, which may hold whatever can be typed.
 _NO_NAME: dict[str, list[str]] = {
     "bidi and invisible": [
-        r'"a\u202eb"', r'"\u2066a\u2069"', r'"a\u200bb"', r'"\ufeffa"', r'"a\u2028b"', r'"\ue000"',
+        r'"a\u202eb"',
+        r'"\u2066a\u2069"',
+        r'"a\u200bb"',
+        r'"\ufeffa"',
+        r'"a\u2028b"',
+        r'"\ue000"',
     ],
     "combining flood": ['"e' + r"\u0301" * 60 + '"', '"Z' + r"\u0353" * 20 + '"'],
     "blanks": _quoted("", " ", " a", "a ", "\u00a0a", "\u3000"),

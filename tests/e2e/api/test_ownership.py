@@ -104,9 +104,7 @@ def test_a_cursor_of_another_user_shows_nothing_of_theirs(ada: Person, eve: Pers
     assert shown["items"] == []
 
 
-def test_the_owner_comes_from_the_token_and_never_from_the_body(
-    ada: Person, eve: Person
-) -> None:
+def test_the_owner_comes_from_the_token_and_never_from_the_body(ada: Person, eve: Person) -> None:
     body: Json = {"name": "mine", "owner_id": ada.user_id}
     refused(eve.post("/portfolios", body), 422, "VALIDATION_ERROR")
 

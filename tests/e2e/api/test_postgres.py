@@ -52,7 +52,9 @@ def test_an_order_goes_all_the_way(grace: Person) -> None:
     assert answered(grace.get("/orders"), 200)["items"] == [order]
     story = answered(grace.get(f"/orders/{order['order_id']}/explanation"), 200)
     assert story["order"] == order
-    assert answered(grace.client.delete(f"/orders/{order['order_id']}"), 200)["status"] == "canceled"
+    assert (
+        answered(grace.client.delete(f"/orders/{order['order_id']}"), 200)["status"] == "canceled"
+    )
 
 
 def test_it_is_ready(on_postgres: Server) -> None:
@@ -106,9 +108,11 @@ def test_a_second_server_serves_the_same(
     grace: Person, module_postgres_url: str, tmp_path: Path
 ) -> None:
     order = grace.place(grace.open_portfolio()["portfolio_id"], key="there")
-    with running(settings_in(tmp_path, module_postgres_url)) as second:
-        with second.client(Authorization=f"Bearer {grace.token}") as client:
-            assert answered(client.get(f"/orders/{order['order_id']}"), 200) == order
-            body = an_order(order["portfolio_id"])
-            headers = {"Idempotency-Key": "there"}
-            assert answered(client.post("/orders", json=body, headers=headers), 201) == order
+    with (
+        running(settings_in(tmp_path, module_postgres_url)) as second,
+        second.client(Authorization=f"Bearer {grace.token}") as client,
+    ):
+        assert answered(client.get(f"/orders/{order['order_id']}"), 200) == order
+        body = an_order(order["portfolio_id"])
+        headers = {"Idempotency-Key": "there"}
+        assert answered(client.post("/orders", json=body, headers=headers), 201) == order

@@ -108,7 +108,9 @@ def test_a_token_of_another_key_or_of_nobody_is_refused(
     ada: Person, server: Server, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
-    with Traderbot.open(settings_in(tmp_path, secret="another-secret-that-is-long-enough-too")) as a:
+    with Traderbot.open(
+        settings_in(tmp_path, secret="another-secret-that-is-long-enough-too")
+    ) as a:
         tokens = [_token(a, ada.user_id, now)]
     tokens += [_token(server.program, subject, now) for subject in (MISSING_ID, "' OR 1=1 --")]
     for token in tokens:
@@ -180,19 +182,17 @@ def test_every_failed_login_says_the_same(ada: Person, server: Server) -> None:
 
 
 def test_an_unknown_user_takes_as_long_as_a_wrong_password(ada: Person, server: Server) -> None:
-    def seconds(username: str) -> float:
-        times = []
-        for _ in range(15):
-            form = {"username": username, "password": "wrong horse battery staple"}
-            started = time.perf_counter()
-            client.post("/auth/token", data=form)
-            times.append(time.perf_counter() - started)
-        return sorted(times)[len(times) // 2]
-
+    times: dict[str, list[float]] = {ada.email: [], "nobody@example.org": []}
     with server.client() as client:
-        known, unknown = seconds(ada.email), seconds("nobody@example.org")
+        for _ in range(15):
+            for username, taken in times.items():  # in turn: a busy moment hits both
+                form = {"username": username, "password": "wrong horse battery staple"}
+                started = time.perf_counter()
+                client.post("/auth/token", data=form)
+                taken.append(time.perf_counter() - started)
+    known, unknown = (sorted(taken)[7] for taken in times.values())
     # Loose, for a busy machine: without the pretended hash it is a tenth.
-    assert 0.5 < known / unknown < 2
+    assert 0.4 < known / unknown < 2.5
 
 
 def test_a_login_ignores_the_case_of_the_address(ada: Person, server: Server) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import IO
 from urllib.request import urlopen
 
 import pytest
@@ -88,15 +89,22 @@ def test_serve_listens_says_where_and_ends_when_told(installation: Installation)
         text=True,
     ) as process:
         assert process.stdout is not None
-        lines = []
-        while not lines or lines[-1] != "}\n":
-            lines.append(process.stdout.readline())
-            assert lines[-1], "it ended before it listened"
-        url = json.loads("".join(lines))["url"]
-        with urlopen(f"{url}/health/live", timeout=10) as answer:  # noqa: S310 - our own
-            assert answer.status == 200
-        taken = installation("serve", "--port", url.rpartition(":")[2], "--json")
-        assert (taken.code, taken.json["error"]["code"]) == (2, "CANNOT_RUN")
-        process.send_signal(signal.SIGTERM)
-        assert process.stdout.read() == ""
-        assert process.wait(timeout=30) == 0
+        try:
+            url = _url(process.stdout)
+            with urlopen(f"{url}/health/live", timeout=10) as answer:  # noqa: S310 - our own
+                assert answer.status == 200
+            taken = installation("serve", "--port", url.rpartition(":")[2], "--json")
+            assert (taken.code, taken.json["error"]["code"]) == (2, "CANNOT_LISTEN")
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.read() == ""
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+
+
+def _url(stdout: IO[str]) -> str:
+    lines: list[str] = []
+    while not lines or lines[-1] != "}\n":
+        lines.append(stdout.readline())
+        assert lines[-1], "it ended before it listened"
+    return str(json.loads("".join(lines))["url"])

@@ -65,15 +65,14 @@ def test_the_whole_story(installation: Installation) -> None:
 
 def test_the_story_of_processes(installation: Installation) -> None:
     """The same program, started anew for every verb, as a shell does it."""
-    cli = installation.process
-    assert cli("init").code == 0
-    added = cli("user", "add", "ada@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert installation.process("init").code == 0
+    added = installation("user", "add", "ada@example.com", "--password-stdin", stdin=PASSWORD)
     assert added.code == 0, added.err
-    assert cli("portfolio", "create", "main", "--cash", "100 USD").code == 0
-    shown = cli("portfolio", "show", "--json")
+    assert installation("portfolio", "create", "main", "--cash", "100 USD").code == 0
+    shown = installation.process("portfolio", "show", "--json")
     assert (shown.code, shown.err) == (0, "")
     assert shown.json["balances"][0]["free"] == "100"
-    assert cli("audit", "verify").code == 0
+    assert installation.process("audit", "verify").code == 0
 
 
 def _tamper(installation: Installation, portfolio_id: str) -> None:

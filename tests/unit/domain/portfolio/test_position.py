@@ -78,6 +78,22 @@ def test_three_units_for_ten_sold_one_by_one_leave_nothing() -> None:
     assert str(portfolio.cash_in(AAPL.quote).free) == "100.2 USD"
 
 
+def test_the_average_price_is_what_was_paid_per_unit_at_18_places() -> None:
+    long = a_position(("buy", "1", "4"), ("buy", "2", "3"))
+    short = a_position(("sell", "1", "5"), ("sell", "2", "3"))
+    assert long.average_price == Decimal("3.333333333333333333")
+    assert short.average_price == Decimal("3.666666666666666667")
+
+
+def test_what_cost_less_than_the_last_decimal_is_still_held() -> None:
+    portfolio = trade(a_portfolio(), "buy", "0.1", "0.000000000000000001", at=later(1))
+    portfolio = trade(portfolio, "buy", "0.1", "0.000000000000000001", at=later(2))
+    position = portfolio.position_in(AAPL)
+    assert position.cost == _usd("0")
+    assert position.is_open
+    assert (position.opened_at, position.closed_at) == (later(1), None)
+
+
 # --- short ------------------------------------------------------------------------------------
 
 

@@ -121,6 +121,7 @@ def test_anything_but_text_int_and_decimal_is_refused(wrong: object) -> None:
         pytest.param(Decimal("Infinity"), id="infinity"),
         pytest.param(Decimal("-Infinity"), id="minus infinity"),
         pytest.param(Decimal("1E+20"), id="21 digits in an exponent"),
+        pytest.param(Decimal("-1E+20"), id="21 digits below zero"),
         pytest.param(Decimal("1E+1000000"), id="huge exponent"),
         pytest.param(Decimal("-1E+1000000"), id="huge negative"),
         pytest.param(Decimal("1E-19"), id="19 places"),

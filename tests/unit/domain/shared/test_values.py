@@ -114,6 +114,12 @@ def test_money_adds_and_subtracts_in_one_currency() -> None:
     assert str(-Money("0", "USD")) == "0 USD"
 
 
+def test_a_currency_made_twice_is_one_currency() -> None:
+    assert Money("1", Currency("USD")) + Money("1", "USD") == Money("2", USD)
+    assert {Currency("USD"): 1}[USD] == 1
+    assert {Symbol("AAPL"): 1}[symbol("AAPL")] == 1
+
+
 _TWO_CURRENCIES: list[Callable[[Money, Money], object]] = [
     lambda left, right: left + right,
     lambda left, right: left - right,
