@@ -16,6 +16,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+_NO_ICON: Final = "data:,"
 _INLINE: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _SOURCE: Final = re.compile(r"""(?:src|href)="(https://[^"]+)\"""")
 
@@ -23,9 +24,18 @@ _SOURCE: Final = re.compile(r"""(?:src|href)="(https://[^"]+)\"""")
 def add_docs_pages(app: FastAPI) -> None:
     """Serve both pages."""
     url = app.openapi_url or "/openapi.json"
-    docs = _page(get_swagger_ui_html(openapi_url=url, title=f"{app.title}: try it"))
+    docs = _page(
+        get_swagger_ui_html(
+            openapi_url=url, title=f"{app.title}: try it", swagger_favicon_url=_NO_ICON
+        )
+    )
     redoc = _page(
-        get_redoc_html(openapi_url=url, title=f"{app.title}: reference", with_google_fonts=False)
+        get_redoc_html(
+            openapi_url=url,
+            title=f"{app.title}: reference",
+            redoc_favicon_url=_NO_ICON,
+            with_google_fonts=False,
+        )
     )
 
     async def show_docs(request: Request) -> Response:

@@ -8,6 +8,8 @@ from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
 from traderbot.presentation.cli.parts import Tree
 from traderbot.presentation.cli.plain import moment, plain_data
 
+_POSTING = ("account", "amount", "currency")
+
 
 def explanation_tree(found: OrderExplanation) -> Tree:
     """Return the story of an order from its cause to its last posting."""
@@ -33,7 +35,7 @@ def _event(event: ExplainedEvent) -> Tree:
 
 
 def _posting(line: Mapping[str, str]) -> Tree:
-    return Tree(", ".join(f"{name} {value}" for name, value in line.items()))
+    return Tree(" ".join(line[name] for name in _POSTING if name in line))
 
 
 def _pairs(values: Mapping[str, object]) -> Iterator[Tree]:

@@ -27,6 +27,13 @@ _numbers = count(1)
 
 Json = dict[str, Any]
 
+# What an error must not tell of the inside (compared in lower case).
+_LEAKS = (
+    "traceback", 'file "', "site-packages", ".py", "sqlalchemy", "sqlite3", "psycopg", "pydantic",
+    "fastapi", "starlette", "uvicorn", "select ", "insert ", "no such table", "errno", "0x7f",
+    "object at", "exception", "/home/", "/tmp/", "password_hash", "argon2", "secret",
+)  # fmt: skip
+
 
 def settings_in(folder: Path, url: str | None = None, secret: str = SECRET) -> Settings:
     """Return settings that depend on nothing but their arguments."""
@@ -178,6 +185,7 @@ def refused(response: httpx2.Response, status: int | None = None, code: str | No
     assert set(error) <= {"code", "message", "timestamp", "request_id", "details"}, error
     assert response.headers["X-Request-ID"] == error["request_id"]
     assert response.headers["Content-Type"] == "application/json"
+    assert not [leak for leak in _LEAKS if leak in response.text.lower()], response.text
     if status is not None:
         assert response.status_code == status, error
     if code is not None:

@@ -109,7 +109,7 @@ def test_an_explanation_is_a_tree_from_wish_to_money(cli: Terminal) -> None:
         order=order,
         decision={"reason": "RSI crossed", "rules": {"was_below": True}, "order": None},
         events=(event,),
-        ledger=({"account": "cash", "amount": "-1"},),
+        ledger=({"account": "cash", "amount": "-1", "currency": "USD", "event": "e3"},),
     )
     told = cli("audit", "explain", ORDER_ID)
     assert told.code == 0
@@ -119,6 +119,6 @@ def test_an_explanation_is_a_tree_from_wish_to_money(cli: Terminal) -> None:
     assert "was_below: True" in said
     assert "#3 2025-01-02 12:00:00Z OrderPlaced by operator root via cli" in said
     assert "status: placed" in said
-    assert "account cash, amount -1" in said
+    assert "cash -1 USD" in said
     document = cli("audit", "explain", ORDER_ID, "--json").json
     assert document["events"][0]["changes"] == {"status": "placed"}

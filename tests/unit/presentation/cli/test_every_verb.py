@@ -61,6 +61,12 @@ def test_a_slip_of_the_pen_is_met_with_a_guess(cli: Terminal) -> None:
     assert "did you mean order?" in told.err
 
 
+def test_options_stand_behind_the_verb(cli: Terminal) -> None:
+    told = cli("--json", "order", "list")
+    assert (told.code, told.json["error"]["code"]) == (2, "USAGE")
+    assert "options stand behind the verb" in told.err
+
+
 def test_the_reference_is_what_the_commands_say() -> None:
     assert _DOCUMENT.read_text() == markdown(), (
         "write it again: python -m traderbot.presentation.cli.reference > docs/cli.md"

@@ -1,0 +1,186 @@
+"""A bot over bars, on the real writer, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.builders import NOON, a_bar
+from traderbot.application.bot_runner import BotRunner
+from traderbot.application.commands.bots import StartBot, StopBot
+from traderbot.application.commands.portfolios import OpenPortfolio
+from traderbot.application.commands.users import RegisterUser
+from traderbot.application.ports.commands import Origin
+from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.views import OrderFilter
+from traderbot.application.use_cases import UseCases
+from traderbot.application.views import BotRunView
+from traderbot.domain.bots.errors import BotStoppedError
+from traderbot.domain.market.bars import Bar
+from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.risk.limits import Limits
+from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
+from traderbot.domain.shared.values import Money, symbol
+from traderbot.domain.strategies.strategy import (
+    BaseStrategy,
+    StrategyContext,
+    StrategyResult,
+    TickerData,
+)
+from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
+from traderbot.infrastructure.event_bus import EventBus
+from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.memory.storage import MemoryStorage
+from traderbot.infrastructure.memory.store import Memory
+from traderbot.infrastructure.memory.views import MemoryViews
+from traderbot.infrastructure.persistence.writer import Writer
+from traderbot.infrastructure.repeatable import ReplayClock, SeededIds
+
+ORIGIN = Origin(actor=Actor("operator", "somebody", "test"))
+
+
+class Scripted(BaseStrategy):
+    """Says what the script says, bar after bar; a close of 1 is a BUY, of 2 a SELL."""
+
+    window = 3
+
+    def __init__(self) -> None:
+        self.seen: list[TickerData] = []
+
+    def execute(self, ticker_data: TickerData, context: StrategyContext) -> StrategyResult:
+        self.seen.append(ticker_data)
+        signal = {1.0: "BUY", 2.0: "SELL"}.get(ticker_data["volumes"][-1], "HOLD")
+        return {"signal": signal, "confidence": 0.5, "reason": context["timeframe"]}  # type: ignore[typeddict-item]
+
+
+class Stage:
+    """One bot with a portfolio of 100,000 dollars."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.memory = Memory()
+        self.views = MemoryViews(self.memory)
+        clock = ReplayClock(NOON)
+        ids = SeededIds("bots", clock)
+        self.writer = Writer(
+            lambda: MemoryStorage(self.memory),
+            UseCases.build(limits, clock, ids).handlers(),
+            codec=EventCodec(),
+            clock=clock,
+            ids=ids,
+            sink=EventBus(),
+        )
+        user = self.writer.run(RegisterUser(email="a@example.com", password_hash="-"), ORIGIN)
+        self.owner = UserId(user.user_id)
+        opened = OpenPortfolio(owner_id=self.owner, name="p", cash=Money("100000", "USD"))
+        self.portfolio_id = PortfolioId(self.writer.run(opened, ORIGIN).portfolio_id)
+        self.run: BotRunView = self.writer.run(
+            StartBot(
+                owner_id=self.owner,
+                portfolio_id=self.portfolio_id,
+                strategy="SCRIPTED",
+                parameters={},
+                symbol=symbol("AAPL"),
+                timeframe=Timeframe.H1,
+                allocation=Decimal("0.1"),
+            ),
+            ORIGIN,
+        )
+        self.venue = PaperVenue(Costs())
+        self.strategy = Scripted()
+
+    def runner(self) -> BotRunner:
+        return BotRunner(self.run, self.strategy, self.writer, self.venue, self.views)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage(Limits())
+    yield made
+    made.writer.close()
+
+
+def bars(*signals: str) -> list[Bar]:
+    volume = {"BUY": "1", "SELL": "2", "HOLD": "3"}
+    return [
+        a_bar(at=NOON + timedelta(hours=number), volume=volume[signal])
+        for number, signal in enumerate(signals)
+    ]
+
+
+def test_a_buy_signal_becomes_an_order_that_fills_at_the_next_open(stage: Stage) -> None:
+    runner = stage.runner()
+    first, second = bars("BUY", "HOLD")
+    decision = runner.on_bar(first)
+    assert decision.order_id is not None
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert (order.status, order.quantity) == ("accepted", "95")  # a tenth of 100,000 at 105
+    runner.on_bar(second)
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert (order.status, order.average_price) == ("filled", "100.05")
+
+
+def test_every_signal_without_an_order_has_exactly_one_code(stage: Stage) -> None:
+    runner = stage.runner()
+    codes = [
+        runner.on_bar(bar).blocking_code
+        for bar in bars("HOLD", "SELL", "BUY", "BUY", "BUY", "SELL", "HOLD", "SELL")
+    ]
+    # The third bar orders; the fourth fills that and would buy again; the sixth sells.
+    assert codes == [
+        "NO_SIGNAL",
+        "NO_POSITION",
+        None,
+        "ALREADY_LONG",
+        "ALREADY_LONG",
+        None,
+        "NO_SIGNAL",
+        "NO_POSITION",
+    ]
+
+
+def test_a_bar_seen_twice_is_decided_once(stage: Stage) -> None:
+    first = bars("BUY")[0]
+    assert stage.runner().on_bar(first) == stage.runner().on_bar(first)
+    assert len(stage.views.orders(OrderFilter()).items) == 1
+    run = stage.views.bot_run(None, BotRunId(stage.run.bot_run_id))
+    assert run is not None
+    assert run.decisions == 1
+
+
+def test_a_runner_that_starts_again_catches_up_without_acting_twice(stage: Stage) -> None:
+    script = bars("BUY", "HOLD", "SELL", "HOLD", "BUY")
+    first = stage.runner()
+    before = [first.on_bar(bar) for bar in script[:3]]
+    again = stage.runner()
+    assert [again.on_bar(bar) for bar in script[:3]] == before
+    rest = [again.on_bar(bar) for bar in script[3:]]
+    assert [it.order_id is not None for it in rest] == [False, True]
+    assert len(stage.views.trades(None, stage.portfolio_id).items) == 2
+
+
+def test_the_strategy_sees_no_more_than_its_window(stage: Stage) -> None:
+    runner = stage.runner()
+    for bar in bars("HOLD", "HOLD", "HOLD", "HOLD", "HOLD"):
+        runner.on_bar(bar)
+    assert [len(data["closes"]) for data in stage.strategy.seen] == [1, 2, 3, 3, 3]
+
+
+def test_a_stopped_bot_decides_nothing(stage: Stage) -> None:
+    run_id = BotRunId(stage.run.bot_run_id)
+    stop = StopBot(owner_id=stage.owner, bot_run_id=run_id, reason="enough")
+    assert stage.writer.run(stop, ORIGIN).status == "stopped"
+    assert stage.writer.run(stop, ORIGIN).status == "stopped"
+    with pytest.raises(BotStoppedError):
+        stage.runner().on_bar(bars("BUY")[0])
+
+
+def test_a_gate_that_refuses_is_named_in_the_decision() -> None:
+    stage = Stage(Limits(order_notional_fraction=Decimal("0.05"), market_order_cushion=Decimal(30)))
+    decision = stage.runner().on_bar(bars("BUY")[0])  # the cushion asks for thirty times the price
+    assert decision.blocking_code == "INSUFFICIENT_FUNDS"
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert (order.order_id, order.status) == (decision.order_id, "refused")
+    stage.writer.close()
