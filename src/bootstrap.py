@@ -27,6 +27,7 @@ from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Money, Price, Quantity, symbol
 from traderbot.domain.strategies.registry import StrategyRegistry
 from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
+from traderbot.domain.users.email import email_address
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
 from traderbot.infrastructure.event_bus import EventBus
@@ -109,7 +110,8 @@ class Traderbot:
         return await self.application.executor.execute(command, origin or _origin(by))
 
     def register_user(self, email: str, password: str) -> UserView:
-        """Register a trader. Raises EmailTakenError, WeakPasswordError."""
+        """Register a trader. Raises EmailTakenError, WeakPasswordError, InvalidValueError."""
+        email = email_address(email)
         check_password_policy(password)
         password_hash = self.application.passwords.hash(password)
         return self.run(RegisterUser(email=email, password_hash=password_hash))
@@ -186,7 +188,7 @@ def costs_of(settings: Settings) -> Costs:
     )
 
 
-def _open(  # noqa: PLR0913 - everything a run depends on
+def _open(
     url: str, settings: Settings, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
 ) -> Traderbot:
     writing, reading = writer_engine(url), reader_engine(url)

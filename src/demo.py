@@ -44,7 +44,7 @@ _ORIGIN = Origin(actor=Actor("operator", "demo", "cli"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
-    """What the demo did. Everything but `portfolio_id`-like names can be checked by hand."""
+    """What the demo did, in figures that the log can be asked for again."""
 
     bars: int
     decisions: int
@@ -108,7 +108,7 @@ def report_lines(report: DemoReport) -> Iterator[str]:
             f"  {_money(trade.price):>9}  {_profit(trade):>12}"
         )
     if len(trades) > _SHOWN:
-        yield f"  ... and {len(trades) - _SHOWN} more: traderbot order list --database demo"
+        yield f"  ... and {len(trades) - _SHOWN} more"
     yield ""
     yield (
         f"profit    {_money(report.realised)} USD realised, {_money(report.fees)} in fees, "

@@ -22,7 +22,7 @@ from traderbot.domain.portfolio.events import (
     PortfolioOpened,
 )
 from traderbot.domain.portfolio.position import Position
-from traderbot.domain.shared.decimals import add
+from traderbot.domain.shared.decimals import LIMIT, add
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
@@ -78,9 +78,12 @@ class Portfolio:
         return (PortfolioOpened(portfolio_id=portfolio_id, at=at, owner_id=owner_id, name=name),)
 
     def deposit(self, amount: Money, *, at: datetime) -> tuple[PortfolioEvent, ...]:
-        """Take money in. Raises InvalidTransferError for nothing or less."""
+        """Take money in. Raises InvalidTransferError for nothing or less, or more than fits."""
         if amount.amount <= 0:
             msg = f"a deposit is above zero, not {amount}"
+            raise InvalidTransferError(msg)
+        if add(self.cash_in(amount.currency).total.amount, amount.amount) >= LIMIT:
+            msg = f"{amount} more is more than an account can hold"
             raise InvalidTransferError(msg)
         return (CashDeposited(portfolio_id=self.id, at=at, amount=amount),)
 

@@ -22,7 +22,7 @@ EXACT = Context(
 ZERO = Decimal(0)
 _ONE = Decimal(1)
 _QUANTUM = Decimal(1).scaleb(-PLACES)
-_LIMIT = Decimal(10) ** INTEGER_DIGITS
+LIMIT = Decimal(10) ** INTEGER_DIGITS  # no amount reaches it
 # Ten ASCII digits and one point. `Decimal()` itself also reads other scripts' digits,
 # underscores, blanks and exponents, none of which belong in an order.
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?", re.ASCII)
@@ -48,12 +48,12 @@ def exact(value: Decimal | int | str) -> Decimal:
         if not value.is_finite():
             msg = f"not a finite number: {value}"
             raise InvalidValueError(msg)
-        if not -_LIMIT < value < _LIMIT or canonical(value).as_tuple().exponent < -PLACES:  # type: ignore[operator]
+        if not -LIMIT < value < LIMIT or canonical(value).as_tuple().exponent < -PLACES:  # type: ignore[operator]
             msg = f"more than {INTEGER_DIGITS} digits before or {PLACES} after the point"
             raise InvalidValueError(msg)
         return canonical(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if not -_LIMIT < value < _LIMIT:
+        if not -LIMIT < value < LIMIT:
             msg = f"more than {INTEGER_DIGITS} digits before the point"
             raise InvalidValueError(msg)
         return Decimal(value)

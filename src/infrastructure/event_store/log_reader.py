@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.errors import DatabaseUnavailableError
 
-BATCH: Final = 2_000
+BATCH: Final = 400  # so few that they stay in the processor's cache until they are dealt with
+STREAM_BATCH: Final = 2_000  # here each batch leads to further questions, so it is larger
 
 Row = tuple[Any, ...]
 
@@ -127,8 +128,8 @@ class LogReader:
             "WHERE (stream_id, version) > (?, ?) ORDER BY stream_id, version LIMIT ?"
         )
         after: tuple[str, int] = ("", -(2**63))
-        while rows := self.rows(sql, *after, BATCH + 1):
-            following = rows.pop() if len(rows) > BATCH else None
+        while rows := self.rows(sql, *after, STREAM_BATCH + 1):
+            following = rows.pop() if len(rows) > STREAM_BATCH else None
             last = rows[-1]
             yield StreamPart(rows, ends=following is None or following[0] != last[0])
             if following is None:

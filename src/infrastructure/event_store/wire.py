@@ -114,8 +114,7 @@ def wire_of(kind: Any) -> Wire:  # noqa: ANN401 - any annotation
         return _optional(wire_of(arguments[0]))
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:  # noqa: PLR2004
         return _sequence(wire_of(arguments[0]))
-    if origin is Mapping:
-        # Text keys; the values are of a kind JSON has (text, bool, int).
+    if origin is Mapping and arguments[1] in (str, bool, int):
         return Wire(dict[str, arguments[1]], dict, None)  # type: ignore[valid-type]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return Wire(kind, lambda it: it.value, None)

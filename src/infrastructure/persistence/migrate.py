@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.errors import DatabaseUnavailableError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# Known by heart, so that opening a database that has it need not load Alembic, which takes longer
+# than everything else about it. A test compares it with the migrations in the package.
+NEWEST: Final = "0001"
 # Two starters may arrive together; the second waits, then finds nothing left to do.
 _LOCK = 0x7472616465
 
@@ -18,31 +23,37 @@ def upgrade(engine: Engine) -> None:
     """Bring the database to the newest schema. Safe to call at every start.
 
     Raises:
-        DatabaseUnavailableError: the database is newer than this program.
+        DatabaseUnavailableError: it does not answer, or is newer than this program.
     """
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        config = _config(connection)
-        _refuse_unknown(current(connection), config)
-        command.upgrade(config, "head")
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            found = current(connection)
+            if found != NEWEST:
+                _migrate(connection, found)
+    except SQLAlchemyError as error:
+        msg = f"the database cannot be opened: {type(error).__name__}"
+        raise DatabaseUnavailableError(msg) from error
 
 
 def current(connection: Connection) -> str | None:
     """Return the revision the database is at, None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def newest() -> str:
     """Return the revision this program knows as the newest."""
-    head = ScriptDirectory.from_config(_config(None)).get_current_head()
-    assert head is not None  # noqa: S101 - the package ships its migrations
-    return head
+    return NEWEST
 
 
 def differences(engine: Engine) -> list[str]:
     """Return how the tables differ from their definitions; empty when they do not."""
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - slow, and only for `check`
+    from alembic.migration import MigrationContext  # noqa: PLC0415
 
     from traderbot.infrastructure.persistence import bar_table  # noqa: PLC0415
     from traderbot.infrastructure.persistence.tables import Base  # noqa: PLC0415
@@ -60,19 +71,25 @@ def _is_ours(_object: object, name: str | None, kind: str, *_rest: object) -> bo
     return not (kind == "table" and name == "log")
 
 
-def _refuse_unknown(revision: str | None, config: Config) -> None:
-    if revision is None:
-        return
+def _migrate(connection: Connection, found: str | None) -> None:
+    from alembic import command  # noqa: PLC0415 - see NEWEST
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = config_for(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision not in known:
+    if found is not None and found not in known:
         msg = (
-            f"the database is at revision {revision}, which this version does not know: "
+            f"the database is at revision {found}, which this version does not know: "
             "upgrade traderbot"
         )
         raise DatabaseUnavailableError(msg)
+    command.upgrade(config, "head")
 
 
-def _config(connection: Connection | None) -> Config:
+def config_for(connection: Connection | None) -> Config:
+    """Return Alembic's configuration, with the connection its `env.py` runs on."""
+    from alembic.config import Config  # noqa: PLC0415 - see NEWEST
+
     config = Config()
     config.set_main_option("script_location", "traderbot:infrastructure/persistence/migrations")
     config.set_main_option("path_separator", "os")

@@ -76,7 +76,7 @@ class Job:
 class Writer:
     """`CommandExecutor` on one `Storage`."""
 
-    def __init__(  # noqa: PLR0913 - its collaborators
+    def __init__(
         self,
         open_storage: Callable[[], Storage],
         handlers: Handlers,

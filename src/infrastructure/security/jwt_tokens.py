@@ -56,7 +56,7 @@ class JoseTokenCodec(TokenCodec):
     To rotate, add the new key and sign with it; remove the old one a lifetime later.
     """
 
-    def __init__(  # noqa: PLR0913 -- named, and all but four have one sensible value
+    def __init__(
         self,
         *,
         keys: Mapping[str, bytes],

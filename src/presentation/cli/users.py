@@ -101,13 +101,13 @@ def deactivate(
 
 
 def _address(text: str) -> str:
-    # The API's own reading: who is added here must be able to log in there.
-    from traderbot.presentation.api.schemas.values import email_address
+    from traderbot.domain.shared.errors import InvalidValueError
+    from traderbot.domain.users.email import email_address
 
-    address = email_address(text.strip())
-    if address is None:
-        raise UsageError(f"not an e-mail address: {text!r:.80}; write it as name@example.com")
-    return address
+    try:
+        return email_address(text.strip())
+    except InvalidValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _first_line() -> str:

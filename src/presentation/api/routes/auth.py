@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -12,6 +13,8 @@ from traderbot.application.password_policy import check_password_policy
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.views import Credentials
+from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.users.email import email_address
 from traderbot.presentation.api.backend import Backend, Uses
 from traderbot.presentation.api.dependencies import CleanQuery
 from traderbot.presentation.api.documentation import ANY, BODY, WRITE, failures
@@ -19,7 +22,7 @@ from traderbot.presentation.api.errors import ApiError
 from traderbot.presentation.api.frame import frame_of
 from traderbot.presentation.api.json_body import StrictRoute
 from traderbot.presentation.api.schemas.users import RegisterBody, TokenOut, UserOut
-from traderbot.presentation.api.schemas.values import MAX_PASSWORD, email_address
+from traderbot.presentation.api.schemas.values import MAX_PASSWORD
 
 router = APIRouter(
     prefix="/auth", tags=["auth"], route_class=StrictRoute, dependencies=[CleanQuery]
@@ -88,10 +91,11 @@ async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], use: Use
 
 async def _checked(use: Backend, username: str, password: str) -> Credentials:
     application = use.application
-    email = email_address(username)
     credentials = None
-    if email is not None and len(password) <= MAX_PASSWORD:
-        credentials = await use.ask(application.views.credentials, email)
+    if len(password) <= MAX_PASSWORD:
+        # An address that is none belongs to nobody, and takes as long to find out.
+        with suppress(InvalidValueError):
+            credentials = await use.ask(application.views.credentials, email_address(username))
     if credentials is None:
         await use.hash(application.passwords.dummy_verify)
         raise WrongCredentialsError

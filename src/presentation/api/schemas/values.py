@@ -27,7 +27,9 @@ from pydantic_core import PydanticCustomError
 from traderbot.application.errors import NotFoundError
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.ids import uuid_text
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Currency, Symbol
+from traderbot.domain.users.email import MAX_EMAIL, email_address
 
 EXAMPLE_USER: Final = "0199a1b2-0000-7000-8000-000000000001"
 EXAMPLE_PORTFOLIO: Final = "0199a1b2-0000-7000-8000-000000000002"
@@ -35,15 +37,8 @@ EXAMPLE_ORDER: Final = "0199a1b2-0000-7000-8000-000000000003"
 EXAMPLE_INSTANT: Final = "2026-11-21T12:00:00.000000Z"
 
 MAX_PASSWORD: Final = 512  # what is longer can only be too long for the policy
-MAX_EMAIL: Final = 254
 _MARKS_IN_A_ROW: Final = 4  # no language stacks more on one letter
 
-_EMAIL: Final = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-    r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
-    re.ASCII,
-)
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})",
@@ -71,18 +66,6 @@ class Out(BaseModel):
     """What a client sees, made from a view field by field."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
-
-
-def email_address(text: str) -> str | None:
-    """Return the address in lower case, as profiles keep it, or None if it is none."""
-    if len(text) > MAX_EMAIL or _EMAIL.fullmatch(text) is None:
-        return None
-    return text.lower()
-
-
-def instant_text(at: datetime) -> str:
-    """Return `2026-11-21T12:00:00.000000Z`: six digits, always, and UTC."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _invalid(message: str) -> PydanticCustomError:
@@ -114,11 +97,10 @@ def _matching(pattern: str, message: str) -> Callable[[str], str]:
 
 
 def _email(text: str) -> str:
-    address = email_address(text)
-    if address is None:
-        msg = f"not an e-mail address of at most {MAX_EMAIL} ASCII characters"
-        raise _invalid(msg)
-    return address
+    try:
+        return email_address(text)
+    except InvalidValueError as error:
+        raise _invalid(str(error)) from error
 
 
 def _one_line(text: str) -> str:

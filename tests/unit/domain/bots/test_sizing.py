@@ -127,11 +127,12 @@ def test_who_is_long_does_not_buy_more() -> None:
 # --- selling ----------------------------------------------------------------------------------
 
 
-def test_a_sale_sells_all_that_is_held() -> None:
-    portfolio = trade(a_portfolio(), "buy", "7.5", "100")
+@pytest.mark.parametrize("held", ["7.5", "1", "0.000000000000000001"])
+def test_a_sale_sells_all_that_is_held(held: str) -> None:
+    portfolio = trade(a_portfolio(), "buy", held, "100")
     sized = _sized("SELL", portfolio=portfolio)
-    assert (sized.side, sized.quantity) == (Side.SELL, Quantity("7.5"))
-    assert (sized.arithmetic["held"], sized.blocking_code) == ("7.5", None)
+    assert (sized.side, sized.quantity) == (Side.SELL, Quantity(held))
+    assert (sized.arithmetic["held"], sized.blocking_code) == (held, None)
 
 
 def test_who_holds_nothing_sells_nothing() -> None:

@@ -91,6 +91,7 @@ def test_what_cost_less_than_the_last_decimal_is_still_held() -> None:
     position = portfolio.position_in(AAPL)
     assert position.cost == _usd("0")
     assert position.is_open
+    assert position.average_price == 0
     assert (position.opened_at, position.closed_at) == (later(1), None)
 
 

@@ -349,6 +349,16 @@ def test_limits_that_are_floats_stop_everything() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["order_notional_max", "order_notional_fraction", "market_order_cushion", "fee_bps"],
+)
+@pytest.mark.parametrize("wrong", ["-0.000000000000000001", "NaN", "Infinity", "1E+20", "1E-19"])
+def test_a_limit_is_an_exact_number_and_never_negative(name: str, wrong: str) -> None:
+    with pytest.raises(InvalidValueError):
+        limits(**{name: wrong})
+
+
 # --- laws -------------------------------------------------------------------------------------
 
 _units = st.integers(1, 10**10).map(lambda units: plain(Decimal(units).scaleb(-6)))

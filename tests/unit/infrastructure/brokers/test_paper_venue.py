@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def working(
     return WorkingOrder(order_id=ORDER_ID, ticket=ticket, remaining=ticket.quantity, placed_at=NOON)
 
 
-def next_bar(**prices: str) -> Bar:
+def next_bar(**prices: Any) -> Bar:
     return a_bar(at=NOON, **prices)
 
 

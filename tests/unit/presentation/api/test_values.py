@@ -11,14 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from traderbot.application.errors import NotFoundError
 from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Currency, Quantity, Symbol
 from traderbot.presentation.api.schemas import values
 from traderbot.presentation.api.schemas.values import (
     CURRENCY_PATTERN,
     DECIMAL_PATTERN,
     SYMBOL_PATTERN,
-    email_address,
-    instant_text,
 )
 
 
@@ -61,36 +60,6 @@ def test_a_currency_is_what_the_domain_takes_and_the_pattern_says_so(text: str) 
     taken = _takes(values.CurrencyText, text)
     assert taken is _domain_takes(Currency, text)
     assert taken is (re.fullmatch(CURRENCY_PATTERN, text, re.ASCII) is not None)
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("ada@example.org", "ada@example.org"),
-        ("Ada.B+tag@Example.ORG", "ada.b+tag@example.org"),
-        ("a@localhost", "a@localhost"),
-        ("o'neil@example.org", "o'neil@example.org"),
-        ("a" * 64 + "@example.org", "a" * 64 + "@example.org"),
-        ("a" * 65 + "@example.org", None),
-        ("a@" + "b" * 64 + ".org", None),
-        ("a@" + "b." * 130 + "org", None),
-        ("a@b@c", None),
-        ("a b@example.org", None),
-        ("a@-b.org", None),
-        ("a@b..org", None),
-        ("a@b.org\n", None),
-        ("\u0130@example.org", None),
-        ("", None),
-    ],
-)
-def test_an_address_is_kept_in_lower_case(text: str, address: str | None) -> None:
-    assert email_address(text) == address
-
-
-@given(st.text(max_size=40))
-def test_an_address_read_twice_is_the_same(text: str) -> None:
-    address = email_address(text)
-    assert address is None or email_address(address) == address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""One event of every type as it might be, and any event of a type, for tests of its bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from tests import builders
+from traderbot.application.ports.recorded import DomainEvent
+from traderbot.domain.orders.ticket import OrderKind, Ticket
+from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
+
+_AT = builders.NOON + timedelta(microseconds=7)
+_COIN = "BTC/USDT"
+_OTHER_ORDER = builders.OrderId("0192f0c1-0000-7000-8000-00000000000a")
+
+# Names, notes and reasons hold what people write; amounts use all digits there are.
+EXAMPLES: Mapping[str, DomainEvent] = {
+    "user.registered": builders.registered(at=_AT),
+    "user.deactivated": builders.deactivated(reason='asked: "erase me" \\ 忘れて\n\t\u007f'),
+    "portfolio.opened": builders.opened(name="Überrest 🦊"),
+    "portfolio.cash_deposited": builders.deposited("99999999999999999999.999999999999999999 USD"),
+    "portfolio.cash_withdrawn": builders.withdrawn("0.000000000000000001 BTC"),
+    "portfolio.exposure_reserved": builders.reserved("1050 USDT", symbol_code=_COIN),
+    "portfolio.exposure_released": builders.released("0 USD", closing="2.5"),
+    "portfolio.fill_booked": builders.booked(
+        builders.trade(builders.a_portfolio(), "buy", "3", "100"),
+        side="sell",
+        quantity="10",
+        price="99.01",
+        fee="1.03 USD",
+        closing_used="3",
+        at=_AT,
+    ),
+    "order.placed": builders.placed(limit_price="100.25", bot_run_id=builders.BOT_RUN_ID, at=_AT),
+    "order.approved": builders.approved(closing="1"),
+    "order.refused": builders.refused(),
+    "order.accepted": builders.accepted(),
+    "order.filled": builders.filled(fee="0.001 BTC", used="12.5 USD", closing_used="1", at=_AT),
+    "order.canceled": builders.canceled(reason="</script>\u2028", released="7 USD"),
+    "bot.started": builders.started(parameters={"period": "14", "Z": "1", "a": ""}),
+    "bot.decided": builders.decided(signal="BUY", order_id=_OTHER_ORDER, blocking_code=None),
+    "bot.stopped": builders.stopped(),
+}
+
+_ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
+_AMOUNTS = st.integers(-(10**38) + 1, 10**38 - 1).map(lambda n: Decimal(f"{n}E-18"))
+_QUANTITIES = st.integers(0, 10**38 - 1).map(lambda n: Decimal(f"{n}E-18"))
+_CURRENCIES = st.from_regex(r"[A-Z0-9]{2,10}", fullmatch=True).map(Currency)
+_SYMBOLS = st.from_regex(r"[A-Z0-9]{1,10}([.-][A-Z0-9]{1,4})?(/[A-Z0-9]{2,10})?", fullmatch=True)
+_VALUES: Mapping[Any, st.SearchStrategy[Any]] = {
+    str: st.text(max_size=20),
+    bool: st.booleans(),
+    Decimal: _AMOUNTS.map(lambda it: Money(it, "USD").amount),
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    Quantity: _QUANTITIES.map(Quantity),
+    Price: _QUANTITIES.filter(bool).map(Price),
+    Money: st.builds(Money, _AMOUNTS, _CURRENCIES),
+    Symbol: _SYMBOLS.map(symbol),
+}
+
+
+def any_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for values of an annotated type."""
+    kind = getattr(kind, "__supertype__", kind)
+    if kind in _VALUES:
+        return _VALUES[kind]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return st.none() | any_of(arguments[0])
+    if origin is tuple:
+        return st.lists(any_of(arguments[0]), max_size=3).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(st.text(_ASCII, max_size=5), any_of(arguments[1]), max_size=4)
+    if issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    if kind is Ticket:  # its fields depend on each other
+        return st.builds(
+            Ticket,
+            portfolio_id=any_of(str),
+            symbol=any_of(Symbol),
+            side=any_of(get_type_hints(Ticket)["side"]),
+            quantity=any_of(Quantity).filter(bool),
+            kind=st.just(OrderKind.LIMIT),
+            limit_price=any_of(Price),
+        ) | st.just(builders.a_ticket())
+    assert dataclasses.is_dataclass(kind)
+    fields = {name: any_of(hint) for name, hint in get_type_hints(kind).items()}
+    return st.builds(kind, **fields)
