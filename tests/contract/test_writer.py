@@ -24,7 +24,7 @@ from tests.stores import (
     at_once,
     keyed,
 )
-from traderbot.application.commands.portfolios import Deposit
+from traderbot.application.commands.portfolios import Deposit, Withdraw
 from traderbot.application.commands.users import DeactivateUser
 from traderbot.application.errors import (
     ApplicationError,
@@ -37,6 +37,7 @@ from traderbot.application.errors import (
 from traderbot.application.ports.unit_of_work import Profile, UnitOfWork
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.views import OrderView, PortfolioView
+from traderbot.domain.portfolio.errors import InsufficientFundsError
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.shared.ids import OrderId, UserId
 from traderbot.domain.shared.values import Money
@@ -107,6 +108,37 @@ def test_two_processes_approve_ten_of_sixty_four(store: Store) -> None:
     placed = at_once([work(desks[n % 2]) for n in range(64)], threads=16)
     assert Counter(order.status for order in placed) == {"approved": 10, "refused": 54}
     assert_dense(store)
+
+
+def test_what_another_process_did_is_seen_even_where_nothing_is_written(store: Store) -> None:
+    """The user is only looked at, so no compare-and-set of their stream would notice."""
+    first, second = store.desk(), store.desk()
+    owned = first.portfolio()
+    first.place(owned)
+    second.run(DeactivateUser(user_id=owned.owner, reason="left"))
+    events = len(store.log())
+    with pytest.raises(NotAllowedError):
+        first.place(owned)
+    assert len(store.log()) == events
+
+
+def test_a_refusal_does_not_rest_on_what_another_process_has_changed(store: Store) -> None:
+    first, second = store.desk(), store.desk()
+    owned = first.portfolio("1 USD")
+    second.deposit(owned, "9 USD")
+    withdraw = Withdraw(owner_id=owned.owner, portfolio_id=owned.id, amount=Money.parse("10 USD"))
+    assert free(first.run(withdraw)) == 0
+    with pytest.raises(InsufficientFundsError, match="10 USD asked, 0 USD free"):
+        second.run(withdraw)
+
+
+def test_an_answer_without_events_does_not_rest_on_it_either(store: Store) -> None:
+    first, second = store.desk(), store.desk()
+    order = first.place(first.portfolio())
+    fill = a_fill(quantity="1", at=later(1))
+    first.fill(order, fill)
+    canceled = second.cancel(order)
+    assert first.fill(order, fill) == canceled  # known already: no event, and the newest state
 
 
 def test_a_decision_is_made_again_when_what_it_read_moved_on(store: Store) -> None:

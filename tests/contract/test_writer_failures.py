@@ -231,6 +231,27 @@ def test_a_file_that_another_program_holds_is_waited_for(sql_store: SqlStore) ->
     other.close()
 
 
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
+def test_a_full_disk_is_an_error_and_no_more(sql_store: SqlStore) -> None:
+    meddled = Meddled(sql_store.storage())
+    desk = sql_store.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk, "1000000 USD")
+    pages = "PRAGMA max_page_count"
+    driver = meddled.inner._driver
+    (limit,) = desk.do(lambda _unit: driver.execute(pages).fetchone())
+    desk.do(lambda _unit: driver.execute(f"{pages}=1"))  # no page more than there are
+    outcomes = [it for _ in range(50) for it in desk.together([lambda: desk.place(owned)] * 4)]
+    placed = [it for it in outcomes if isinstance(it, OrderView)]
+    assert {type(it) for it in outcomes} == {OrderView, DatabaseUnavailableError}
+    desk.do(lambda _unit: driver.execute(f"{pages}={limit}"))
+    placed.append(desk.place(owned))
+    which = OrderFilter(owner_id=owned.owner)
+    found = desk.views.orders(which, limit=200).items
+    assert [it.order_id for it in found] == [it.order_id for it in placed[::-1]]
+    with sql_store.reader.connect() as connection:
+        assert connection.execute(text("PRAGMA integrity_check")).scalars().all() == ["ok"]
+
+
 # Durability of the connections themselves --------------------------------------------------------
 
 

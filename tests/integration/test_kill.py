@@ -174,11 +174,6 @@ def test_fifty_kills_lose_and_double_nothing(url: str, tmp_path: Path) -> None:
             kept = running.round(str(round_), Moment.drawn(random))
             assert_kept(url, kept)
         acknowledged = running.acknowledged
-    print(
-        "ACKED",
-        len(acknowledged),
-        [sum(k.startswith(f"{r}-") for k in acknowledged) for r in range(ROUNDS)],
-    )
     assert len(acknowledged) > ROUNDS  # otherwise nothing was tried
     keys = asked(ROUNDS, acknowledged)
     assert set(acknowledged) <= set(keys)

@@ -73,6 +73,9 @@ class EventCodec:
             codec = self._by_name[name]
             if schema == codec.schema:
                 wire = codec.decoder.decode(data)
+            elif schema > codec.schema:
+                msg = f"a newer program wrote it; this one knows schema {codec.schema}"
+                raise ValueError(msg)
             else:
                 old = msgspec.json.decode(data)
                 new = upcast(name, schema, codec.schema, old, self._upcasters)
@@ -150,7 +153,7 @@ class EventCodec:
         """Return a body taken apart, its data still bytes. Raises CorruptHistoryError."""
         try:
             return take_apart(body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             msg = f"a stored event is not readable: {error}"
             raise CorruptHistoryError(msg) from error
 

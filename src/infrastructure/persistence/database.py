@@ -98,7 +98,7 @@ def _sqlite_engine(url: URL, *, begin: str, query_only: bool, pool: dict[str, An
         # A power cut must not take back what was acknowledged: FULL syncs on every commit.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA wal_autocheckpoint=10000")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")

@@ -168,6 +168,7 @@ class OrderRow(Base):
             sqlite_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
             postgresql_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
         ),
+        _ONE_TREE,
     )
 
     order_id: Mapped[str] = mapped_column(primary_key=True)

@@ -212,7 +212,8 @@ class Writer:
     def _serve(self, jobs: list[Job]) -> None:
         """Give every job an outcome: together if that works, else each on its own."""
         try:
-            self._commit_together(jobs)
+            # A lone key is most likely new. Its insert finds out, and saves asking first.
+            self._commit_together(jobs, ask_for_keys=len(jobs) > 1)
         except OutcomeUnknownError as error:
             self._cache.distrust()
             for job in jobs:
@@ -232,7 +233,7 @@ class Writer:
                 # Losers of a race wait a little, each a different while.
                 time.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter
             try:
-                self._commit_together([job])
+                self._commit_together([job], ask_for_keys=True)
             except OutcomeUnknownError as error:
                 self._cache.distrust()
                 job.answer, job.error = None, error
@@ -244,7 +245,7 @@ class Writer:
                 return
         job.answer, job.error = None, _as_ours(failure)
 
-    def _commit_together(self, jobs: Sequence[Job]) -> None:
+    def _commit_together(self, jobs: Sequence[Job], *, ask_for_keys: bool) -> None:
         storage = self._storage
         assert storage is not None  # noqa: S101 - set before the first job is taken
         transaction = storage.begin()
@@ -252,12 +253,16 @@ class Writer:
             if storage.seen_elsewhere():
                 self._cache.distrust()
             unit = BatchUnit(transaction, self._cache, self._codec)
-            published = self._run_handlers(jobs, transaction, unit)
+            known = _answers(jobs, transaction) if ask_for_keys else None
+            published = self._run_handlers(jobs, transaction, unit, known)
             changes = unit.changes()
             if changes.events or changes.answers or changes.profiles:
                 transaction.write(changes)
                 transaction.commit()
             else:
+                # A refusal, or an answer without events, rests on what was read as much.
+                if changes.unchanged:
+                    transaction.write(changes)
                 transaction.rollback()
         except OutcomeUnknownError:
             raise
@@ -267,15 +272,19 @@ class Writer:
         try:
             unit.remember()
             self._sink.committed(published)
-        except Exception:  # what is durable must not be run again
+        except Exception:  # noqa: BLE001 - what is durable must not be run again
             self._cache.distrust()
             _log.exception("telling of a commit failed")
 
     def _run_handlers(
-        self, jobs: Sequence[Job], transaction: Transaction, unit: BatchUnit
+        self,
+        jobs: Sequence[Job],
+        transaction: Transaction,
+        unit: BatchUnit,
+        known: dict[tuple[str, str], Answer] | None,
     ) -> list[Any]:
-        keys = [(job.origin.key.scope, job.origin.key.key) for job in jobs if job.origin.key]
-        known = transaction.answers(keys) if keys else {}
+        """Run each command; `known` are the answers to the keys, None when nobody has asked yet."""
+        asked, known = known is not None, known or {}
         published: list[Any] = []
         for job in jobs:
             job.answer = job.error = None
@@ -290,7 +299,16 @@ class Writer:
                 answer = self._handlers[type(job.command)](job.command, unit)
                 self._sink.inline(unit.staged_events, unit)
             except TraderbotError as error:
-                job.error = error
+                # What is refused now may have been done before, under the same key.
+                earlier = (
+                    None
+                    if asked or key is None
+                    else _answers([job], transaction).get((key.scope, key.key))
+                )
+                if earlier is not None and key is not None:
+                    self._answer_again(job, key, earlier)
+                else:
+                    job.error = error
                 continue
             stored = None
             if key is not None:
@@ -328,6 +346,11 @@ class Writer:
                 loop.call_soon_threadsafe(_wake, futures)
             except RuntimeError:  # the loop was closed while its callers waited: nobody is left
                 _log.warning("%d callers went away before their answer", len(futures))
+
+
+def _answers(jobs: Sequence[Job], transaction: Transaction) -> dict[tuple[str, str], Answer]:
+    keys = [(job.origin.key.scope, job.origin.key.key) for job in jobs if job.origin.key]
+    return transaction.answers(keys) if keys else {}
 
 
 def answer_type(kind: type[Command[Any]]) -> Any:  # noqa: ANN401 - any type

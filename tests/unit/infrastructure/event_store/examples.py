@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,11 +14,12 @@ from hypothesis import strategies as st
 from tests import builders
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.orders.ticket import OrderKind, Ticket
+from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
 
 _AT = builders.NOON + timedelta(microseconds=7)
 _COIN = "BTC/USDT"
-_OTHER_ORDER = builders.OrderId("0192f0c1-0000-7000-8000-00000000000a")
+_OTHER_ORDER = OrderId("0192f0c1-0000-7000-8000-00000000000a")
 
 # Names, notes and reasons hold what people write; amounts use all digits there are.
 EXAMPLES: Mapping[str, DomainEvent] = {
@@ -79,18 +79,14 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(any_of(arguments[0]), max_size=3).map(tuple)
     if origin is Mapping:
         return st.dictionaries(st.text(_ASCII, max_size=5), any_of(arguments[1]), max_size=4)
-    if issubclass(kind, Enum):
-        return st.sampled_from(kind)
-    if kind is Ticket:  # its fields depend on each other
-        return st.builds(
-            Ticket,
-            portfolio_id=any_of(str),
-            symbol=any_of(Symbol),
-            side=any_of(get_type_hints(Ticket)["side"]),
-            quantity=any_of(Quantity).filter(bool),
-            kind=st.just(OrderKind.LIMIT),
-            limit_price=any_of(Price),
-        ) | st.just(builders.a_ticket())
-    assert dataclasses.is_dataclass(kind)
+    return st.sampled_from(kind) if issubclass(kind, Enum) else _any_dataclass(kind)
+
+
+def _any_dataclass(kind: type) -> st.SearchStrategy[Any]:
     fields = {name: any_of(hint) for name, hint in get_type_hints(kind).items()}
+    if kind is Ticket:  # its fields depend on each other
+        fields["quantity"] = any_of(Quantity).filter(bool)
+        market = fields | {"kind": st.just(OrderKind.MARKET), "limit_price": st.none()}
+        limit = fields | {"kind": st.just(OrderKind.LIMIT), "limit_price": any_of(Price)}
+        return st.builds(Ticket, **market) | st.builds(Ticket, **limit)
     return st.builds(kind, **fields)

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree
+from pymerkle import InmemoryTree  # type: ignore[import-untyped]
 
 from tests.reference.merkle import leaf, tree_hash
 from traderbot.infrastructure.event_store.body import leaf_hash

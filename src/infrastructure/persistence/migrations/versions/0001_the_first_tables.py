@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcInstant(), nullable=False),
         sa.Column("stream_version", _big(), nullable=False),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_orders")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.create_index(
