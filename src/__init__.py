@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 __all__ = ["Traderbot", "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     # Lazily: the platform brings a database toolkit along, and a bare import should not pay for it.
     if name == "Traderbot":
         from traderbot.bootstrap import Traderbot  # noqa: PLC0415

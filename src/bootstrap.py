@@ -82,10 +82,10 @@ class Traderbot:
         return _open(
             url,
             settings,
-            limits or limits_of(settings),
-            clock or SystemClock(),
-            ids or Uuid7Source(),
-            costs or costs_of(settings),
+            limits=limits or limits_of(settings),
+            clock=clock or SystemClock(),
+            ids=ids or Uuid7Source(),
+            costs=costs or costs_of(settings),
         )
 
     def __enter__(self) -> Self:
@@ -189,7 +189,7 @@ def costs_of(settings: Settings) -> Costs:
 
 
 def _open(
-    url: str, settings: Settings, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
+    url: str, settings: Settings, *, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
 ) -> Traderbot:
     writing, reading = writer_engine(url), reader_engine(url)
     upgrade(writing)

@@ -78,9 +78,7 @@ class EventBus:
                 self._ephemeral[event_type].append(_Ephemeral(handler))
                 self._start()
             else:
-                msg = (
-                    f"a {kind.value} handler is run from the sealed log, not by the in-process bus"
-                )
+                msg = f"a {kind.value} handler is run from the sealed log, not by this bus"
                 raise ValueError(msg)
 
     def unsubscribe(self, event_type: type[DomainEvent], handler: Any) -> None:  # noqa: ANN401 - as in subscribe
@@ -98,7 +96,7 @@ class EventBus:
     def statistics(self) -> dict[str, HandlerStatistics]:
         """Return what became of the events, by handler."""
         return {
-            f"{kind.__name__}:{getattr(it.handler, '__qualname__', repr(it.handler))}": it.statistics
+            f"{kind.__name__}:{_name_of(it.handler)}": it.statistics
             for kind, subscribers in self._ephemeral.items()
             for it in subscribers
         }
@@ -162,11 +160,15 @@ class EventBus:
             result = subscriber.handler(published)
             if inspect.isawaitable(result):
                 runner.run(_awaited(result))
-        except Exception:
+        except Exception:  # noqa: BLE001 - any failure of a handler is its own
             subscriber.statistics.failed += 1
             _log.exception("a handler of %s failed", type(published.event).__name__)
         else:
             subscriber.statistics.handled += 1
+
+
+def _name_of(handler: EphemeralHandler) -> str:
+    return getattr(handler, "__qualname__", repr(handler))
 
 
 async def _awaited(result: Any) -> None:  # noqa: ANN401 - any awaitable

@@ -7,6 +7,8 @@ import threading
 import time
 from datetime import UTC, datetime
 
+_LAST = 0xFFF  # what 12 bits count to
+
 
 class SystemClock:
     """The machine's clock, in UTC."""
@@ -37,7 +39,7 @@ class Uuid7Source:
             now = time.time_ns() // 1_000_000
             if now > self._millisecond:
                 self._begin(now)
-            elif self._counter == 0xFFF:  # 4096 in a millisecond: borrow the next one
+            elif self._counter == _LAST:  # 4096 in a millisecond: borrow the next one
                 self._begin(self._millisecond + 1)
             else:
                 self._counter += 1

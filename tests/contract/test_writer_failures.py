@@ -239,7 +239,8 @@ def test_a_full_disk_is_an_error_and_no_more(sql_store: SqlStore) -> None:
     pages = "PRAGMA max_page_count"
     driver = meddled.inner._driver
     (limit,) = desk.do(lambda _unit: driver.execute(pages).fetchone())
-    desk.do(lambda _unit: driver.execute(f"{pages}=1"))  # no page more than there are
+    (used,) = desk.do(lambda _unit: driver.execute("PRAGMA page_count").fetchone())
+    desk.do(lambda _unit: driver.execute(f"{pages}={used + 8}"))  # room for a few orders
     outcomes = [it for _ in range(50) for it in desk.together([lambda: desk.place(owned)] * 4)]
     placed = [it for it in outcomes if isinstance(it, OrderView)]
     assert {type(it) for it in outcomes} == {OrderView, DatabaseUnavailableError}

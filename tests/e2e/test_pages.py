@@ -1,4 +1,4 @@
-"""Every Python block of the README and the docs runs as it stands, from top to bottom of its page."""
+"""Every Python block of the README and the docs runs as it stands, from top to bottom."""
 
 from __future__ import annotations
 

@@ -120,7 +120,14 @@ class DecideOnBarHandler:
         working = unit.orders.find(run.order_id) if run.order_id else None
         if seen.signal != "HOLD" and working is not None and working.status.is_open:
             return Sized(blocking_code="ORDER_WORKING")
-        return size(seen.signal, run.symbol, seen.close, run.allocation, portfolio, self.limits)
+        return size(
+            seen.signal,
+            run.symbol,
+            seen.close,
+            run.allocation,
+            portfolio=portfolio,
+            limits=self.limits,
+        )
 
     def _place(
         self,

@@ -47,7 +47,7 @@ class RecordFill(Command[OrderView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFillHandler:
-    """Handles `RecordFill`: order, position and cash in one transaction. A known fill is a no-op."""
+    """Handles `RecordFill`: order, position and cash at once. A known fill changes nothing."""
 
     def __call__(self, command: RecordFill, unit: UnitOfWork) -> OrderView:
         """Return the order after the fill. Raises NotFoundError."""

@@ -29,6 +29,7 @@ def size(
     symbol: Symbol,
     close: Price,
     allocation: Decimal,
+    *,
     portfolio: Portfolio,
     limits: Limits,
 ) -> Sized:

@@ -288,5 +288,5 @@ def free_change(event: FillBooked) -> Money:
 
 
 def _read_only(mapping: Mapping[K, V]) -> Mapping[K, V]:
-    # What is read-only already is not wrapped again: a wrapper around a wrapper grows with each event.
+    # What is read-only already is not wrapped again: wrappers around wrappers grow with each event.
     return MappingProxyType(mapping) if isinstance(mapping, dict) else mapping

@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?", re.ASCII)
 
 
 def exact(value: Decimal | int | str) -> Decimal:
-    """Return `value` as a canonical Decimal: finite, at most 20 digits before the point and 18 after.
+    """Return `value` as a canonical Decimal: at most 20 digits before the point and 18 after.
 
     Equal values have one form (1.50 becomes 1.5), so equal values have equal bytes in the log.
 

@@ -26,6 +26,6 @@ def uuid_text(text: str) -> str:
         InvalidValueError: it is anything else.
     """
     if not isinstance(text, str) or _UUID.fullmatch(text) is None:
-        msg = f"not an id: {text!r:.60} (expected a UUID such as 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c)"
+        msg = f"not an id: {text!r:.60} (a UUID is like 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c)"
         raise InvalidValueError(msg)
     return text

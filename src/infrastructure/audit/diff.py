@@ -195,4 +195,4 @@ def _is_older(table: Table, column: str, stored: object, computed: object) -> bo
 def _text(value: object, boolean: bool) -> str | None:  # noqa: FBT001
     if boolean and value in (0, 1):  # SQLite has numbers for them
         return "true" if value else "false"
-    return None if value is None else short(value)
+    return None if value is None else short(value, 1_000)

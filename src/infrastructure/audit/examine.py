@@ -6,7 +6,7 @@ finding names the rule, the place, and the two values that should be equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -63,20 +63,20 @@ class Examined(NamedTuple):
     findings: list[AuditFinding]
 
 
-def examine(row: EventColumns, before: Head | None, codec: EventCodec) -> Examined:
-    """Return everything that is wrong with an event that should follow `before`.
+def examine(row: EventColumns, heads: Mapping[str, Head] | None, codec: EventCodec) -> Examined:
+    """Return everything that is wrong with an event; `heads` are the streams' ends before it.
 
     Which event it is, is told by its body if that can be read: then an edited column is one finding
-    and not also a gap in two streams. None for `before` leaves the place in the stream unchecked.
+    and not also a gap in two streams. Without `heads` its place in the stream is left unchecked.
     """
-    body = row.body.encode() if isinstance(row.body, str) else bytes(row.body)
+    body = row.body if isinstance(row.body, bytes) else str(row.body).encode()
     findings: list[AuditFinding] = []
 
     def add(code: str, message: str) -> None:
         findings.append(AuditFinding(code=code, where=row.where, message=message))
 
     if not isinstance(row.body, bytes):
-        add("COLUMN_DIFFERS", "body is stored as text, not as bytes")
+        add("COLUMN_DIFFERS", f"body is stored as {type(row.body).__name__}, not as bytes")
     computed = leaf_hash(body)
     if row.leaf_hash != computed:
         stored = short(row.leaf_hash)
@@ -89,7 +89,7 @@ def examine(row: EventColumns, before: Head | None, codec: EventCodec) -> Examin
     for name, column, said in _columns(row, envelope):
         if column != said:
             add("COLUMN_DIFFERS", f"{name} is {short(column)}, the body says {short(said)}")
-    for code, message in (*_place(envelope, before), *_content(body, envelope, codec)):
+    for code, message in (*_place(envelope, heads), *_content(body, envelope, codec)):
         add(code, message)
     return Examined(envelope.stream, (envelope.version, row.leaf_hash), computed, findings)
 
@@ -109,10 +109,10 @@ def _columns(row: EventColumns, body: Envelope) -> Iterator[tuple[str, object, o
     yield "actor_id", row.actor_id, body.actor.id
 
 
-def _place(envelope: Envelope, before: Head | None) -> Iterator[tuple[str, str]]:
-    if before is None:
+def _place(envelope: Envelope, heads: Mapping[str, Head] | None) -> Iterator[tuple[str, str]]:
+    if heads is None:
         return
-    version, leaf = before
+    version, leaf = heads.get(envelope.stream, NO_EVENTS)
     if envelope.version != version + 1:
         yield "VERSION_GAP", f"v{envelope.version} follows v{version}"
     if envelope.prev != _hex(leaf):

@@ -24,11 +24,14 @@ class Bounded(Generic[T]):
             self.unlisted += 1
 
 
-def short(value: object) -> str:
-    """Return a value as text that fits a line; of hashes, the beginning."""
-    text = bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
-    return text if len(text) <= _LONG else f"{text[:_KEPT]}…"
+def short(value: object, limit: int = 80) -> str:
+    """Return a value as text that fits a line; of a hash, the beginning."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        text = bytes(value).hex()
+        limit = _OF_A_HASH
+    else:
+        text = str(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-_LONG = 64
-_KEPT = 16
+_OF_A_HASH = 16

@@ -131,7 +131,7 @@ class _Verification:
                         self._report(examine(it, None, self._codec))
 
     def _examine(self, row: EventColumns) -> bytes:
-        found = examine(row, self.heads.get(row.stream_id, NO_EVENTS), self._codec)
+        found = examine(row, self.heads, self._codec)
         self.heads[found.stream_id] = found.head
         self._report(found)
         return found.computed

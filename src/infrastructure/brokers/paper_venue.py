@@ -31,7 +31,7 @@ class Costs:
 
 
 class PaperVenue:
-    """`Venue` in this process. Its memory is the open orders, which the log can always give back."""
+    """`Venue` in this process. It remembers the open orders, which the log can always give back."""
 
     name = "paper"
 

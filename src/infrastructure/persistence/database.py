@@ -128,8 +128,8 @@ def _postgres_options(*, write: bool) -> dict[str, Any]:
         "default_transaction_read_only": "off" if write else "on",
     }
     if write:
-        # Every statement of the writer finds its rows by key. Its plans are prepared while the tables
-        # are still small, and a sequential scan chosen then would stay when they are not.
+        # Every statement of the writer finds its rows by key. Plans are prepared while the tables
+        # are still small, and a scan chosen then would stay when they are not.
         settings |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {"options": options, "connect_timeout": 5}

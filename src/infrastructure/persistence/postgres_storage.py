@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from traderbot.application.errors import OutcomeUnknownError
 from traderbot.application.ports.unit_of_work import Profile
@@ -16,6 +15,7 @@ from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Price, Symbol
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import (
+    Row,
     columns_of,
     postgres_insert,
     postgres_upsert,
@@ -65,6 +65,9 @@ _ANSWERS = (
 )
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = %s"
 _LATEST = "SELECT close FROM bars WHERE symbol = %s ORDER BY at DESC LIMIT 1"
+
+
+_Cursor = psycopg.Cursor[Any]
 
 
 class PostgresStorage:
@@ -145,7 +148,7 @@ class PostgresTransaction:
         """Write all of it in one round trip. Raises StaleStreamError."""
         try:
             with self._connection.pipeline():
-                locked, moved, counted = self._send(changes)
+                locked, counted = self._send(changes)
         except psycopg.errors.UniqueViolation as error:
             msg = "a stream, an idempotency key or an address was taken meanwhile"
             raise StaleStreamError(msg) from error
@@ -159,10 +162,6 @@ class PostgresTransaction:
                 if found.get(stream_id) != version:
                     msg = f"{stream_id} moved on meanwhile"
                     raise StaleStreamError(msg)
-        for cursor, count in moved:
-            if cursor.rowcount != count:
-                msg = "a stream moved on meanwhile"
-                raise StaleStreamError(msg)
         for cursor, count in counted:
             if cursor.rowcount != count:
                 msg = f"{count} rows sent, {cursor.rowcount} written"
@@ -183,48 +182,42 @@ class PostgresTransaction:
         except psycopg.OperationalError:
             self._connection.close()
 
-    def _send(self, changes: Changes) -> tuple[Any, list[Any], list[Any]]:
+    def _send(self, changes: Changes) -> tuple[_Cursor | None, list[tuple[_Cursor, int]]]:
+        """Send everything; return who holds the locked versions, and who must count how many."""
         execute = self._connection.execute
-        counted: list[Any] = []
-        moved: list[Any] = []
-        locked = None
-        if changes.answers:
-            execute(_INSERT_ANSWER, columns_of([tuple(it) for it in changes.answers]))
         grown = [it for it in changes.streams if it.expected]
-        new = [it for it in changes.streams if not it.expected]
         known = sorted([it.stream_id for it in grown] + [it[0] for it in changes.unchanged])
-        if known:
-            locked = execute(_LOCK_STREAMS, (known,))
-        if new:
-            rows = [
-                (it.stream_id, it.category, it.version, it.head_hash, it.created_at) for it in new
-            ]
-            execute(_INSERT_STREAM, columns_of(rows))
-        if grown:
-            columns = columns_of(
-                [(it.stream_id, it.version, it.head_hash, it.expected) for it in grown]
-            )
-            moved.append((execute(_MOVE_STREAMS, columns), len(grown)))
-        if changes.events:
-            written = execute(_INSERT_EVENTS, columns_of(changes.events))
-            counted.append((written, len(changes.events)))
-        for table, state in changes.upserts.items():
-            if state:
-                counted.append((execute(_UPSERT[table], columns_of(state)), len(state)))
-        for table, lines in changes.inserts.items():
-            if lines:
-                counted.append((execute(_INSERT[table], columns_of(lines)), len(lines)))
-        if changes.profiles:
-            people = [
+        self._insert(_INSERT_ANSWER, changes.answers)
+        locked = execute(_LOCK_STREAMS, (known,)) if known else None
+        self._insert(
+            _INSERT_STREAM,
+            [
+                (it.stream_id, it.category, it.version, it.head_hash, it.created_at)
+                for it in changes.streams
+                if not it.expected
+            ],
+        )
+        sent = [
+            (
+                _MOVE_STREAMS,
+                [(it.stream_id, it.version, it.head_hash, it.expected) for it in grown],
+            ),
+            (_INSERT_EVENTS, changes.events),
+            *((_UPSERT[table], rows) for table, rows in changes.upserts.items()),
+            *((_INSERT[table], rows) for table, rows in changes.inserts.items()),
+        ]
+        counted = [
+            (execute(statement, columns_of(rows)), len(rows)) for statement, rows in sent if rows
+        ]
+        self._insert(
+            _INSERT_PROFILE,
+            [
                 (it.user_id, it.email, it.password_hash, instant_text(it.created_at))
                 for it in changes.profiles
-            ]
-            execute(_INSERT_PROFILE, columns_of(people))
-        return locked, moved, counted
+            ],
+        )
+        return locked, counted
 
-
-def is_disconnect(error: BaseException) -> bool:
-    """Whether the database went away, rather than refused."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated
-    return isinstance(error, psycopg.OperationalError)
+    def _insert(self, statement: str, rows: Sequence[Row]) -> None:
+        if rows:
+            self._connection.execute(statement, columns_of(rows))

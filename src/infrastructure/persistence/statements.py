@@ -7,6 +7,7 @@ much, an ORM flush eleven times (docs/decisions/0005).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Table
@@ -54,7 +55,7 @@ def postgres_upsert(table: Table) -> str:
     )
 
 
-def columns_of(rows: list[Row]) -> list[list[Any]]:
+def columns_of(rows: Sequence[Row]) -> list[list[Any]]:
     """Return rows as columns."""
     return [list(column) for column in zip(*rows, strict=True)]
 

@@ -1,7 +1,8 @@
 """Every table of the platform, defined once; migrations and statements are made from these.
 
 `events` is the truth. The tables after it are state rows: what the events add up to, kept in the
-same transaction, for reading. `audit diff` proves that they agree, `audit rebuild` makes them again.
+same transaction, for reading. `audit diff` proves that they agree, `audit rebuild` makes them
+again.
 Amounts are `ExactDecimal`, instants `UtcInstant`; ids are UUID text.
 """
 

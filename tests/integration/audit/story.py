@@ -5,7 +5,6 @@ Clock and ids are fixed, so it is the same to the last byte wherever it is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.event_store import log_reader
 from traderbot.infrastructure.event_store.body import leaf_hash
 from traderbot.infrastructure.event_store.codec import EventCodec
-from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
+from traderbot.infrastructure.persistence.database import reader_engine
 
 
 def flip(place: int) -> Any:
@@ -429,9 +428,10 @@ def test_a_bounded_list_counts_what_it_does_not_hold() -> None:
 
 
 def test_long_values_are_shortened() -> None:
-    assert short(bytes(32)) == "0" * 64
-    assert short(bytes(33)) == f"{'0' * 16}…"
-    assert short("x" * 64) == "x" * 64
+    assert short(bytes(32)) == f"{'0' * 16}…"
+    assert short(b"\x01") == "01"
+    assert short("x" * 80) == "x" * 80
+    assert short("x" * 81) == f"{'x' * 80}…"
     assert short(None) == "None"
 
 

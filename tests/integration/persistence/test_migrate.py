@@ -59,7 +59,7 @@ def test_a_database_newer_than_the_program_is_refused(url: str) -> None:
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseUnavailableError, match="9999.*upgrade traderbot"):
+    with pytest.raises(DatabaseUnavailableError, match=r"9999.*upgrade traderbot"):
         upgrade(engine)
     health = database_check(engine)()
     assert not health.ok

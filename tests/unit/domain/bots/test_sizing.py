@@ -44,8 +44,8 @@ def _sized(
         symbol(symbol_code),
         Price(close),
         Decimal(allocation),
-        a_portfolio() if portfolio is None else portfolio,
-        within,
+        portfolio=a_portfolio() if portfolio is None else portfolio,
+        limits=within,
     )
 
 

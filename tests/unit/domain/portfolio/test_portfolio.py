@@ -110,6 +110,16 @@ def test_nothing_or_less_is_no_transfer(amount: str) -> None:
         a_portfolio().withdraw(_usd(amount), at=NOON)
 
 
+def test_an_account_takes_no_more_than_it_can_hold() -> None:
+    portfolio = after(a_portfolio(cash="99999999999999999999 USD"), [reserved("7 USD")])
+    most = _usd("0.999999999999999999")
+    full = after(portfolio, portfolio.deposit(most, at=NOON))
+    assert str(full.cash_in(USD).total) == "99999999999999999999.999999999999999999 USD"
+    with pytest.raises(InvalidTransferError, match="can hold"):
+        full.deposit(_usd("0.000000000000000001"), at=NOON)
+    assert full.deposit(Money("1", "EUR"), at=NOON)
+
+
 def test_the_last_decimal_more_than_is_free_cannot_be_withdrawn() -> None:
     with pytest.raises(InsufficientFundsError, match=r"100 USD free") as refusal:
         a_portfolio(cash="100 USD").withdraw(_usd("100.000000000000000001"), at=NOON)
