@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
-from traderbot.domain.shared.decimals import canonical, plain
+from traderbot.domain.shared.decimals import plain
 from traderbot.domain.users.user import User
 
 T = TypeVar("T")
@@ -184,7 +184,7 @@ class OrderView:
             status=order.status.value,
             filled=plain(order.filled.value),
             remaining=plain(order.remaining.value),
-            average_price=None if average is None else plain(canonical(average)),
+            average_price=None if average is None else plain(average),
             fees=plain(order.fees.amount),
             reserved=plain(order.reserved.amount),
             currency=ticket.symbol.quote.code,

@@ -244,7 +244,7 @@ def test_a_full_disk_is_an_error_and_no_more(sql_store: SqlStore) -> None:
     outcomes = [it for _ in range(50) for it in desk.together([lambda: desk.place(owned)] * 4)]
     placed = [it for it in outcomes if isinstance(it, OrderView)]
     assert {type(it) for it in outcomes} == {OrderView, DatabaseUnavailableError}
-    desk.do(lambda _unit: driver.execute(f"{pages}={limit}"))
+    pages(f"max_page_count={limit}")
     placed.append(desk.place(owned))
     which = OrderFilter(owner_id=owned.owner)
     found = desk.views.orders(which, limit=200).items

@@ -12,6 +12,7 @@ from traderbot.domain.bots.errors import BarAlreadyDecidedError, BotStoppedError
 from traderbot.domain.bots.events import BotDecided, BotEvent, BotStarted, BotStopped
 from traderbot.domain.bots.sizing import Sized
 from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
@@ -64,7 +65,7 @@ class BotRun:
     @staticmethod
     def start(started: BotStarted) -> tuple[BotEvent, ...]:
         """Begin a run. Raises InvalidValueError unless 0 < allocation <= 1."""
-        if not 0 < started.allocation <= 1:
+        if not 0 < exact(started.allocation) <= 1:
             msg = f"an allocation is a share above 0 and at most 1, not {started.allocation}"
             raise InvalidValueError(msg)
         return (started,)
@@ -91,7 +92,12 @@ class BotRun:
         order_id: OrderId | None = None,
         blocking_code: str | None = None,
     ) -> tuple[BotEvent, ...]:
-        """Record the decision on one bar: the order it led to, or why to none."""
+        """Record the decision on one bar: the order it led to, or why to none.
+
+        Raises:
+            BotStoppedError, BarAlreadyDecidedError: it may not decide on this bar.
+        """
+        self.ensure_may_decide(seen.bar_at)
         return (
             BotDecided(
                 bot_run_id=self.id,

@@ -11,7 +11,7 @@ from traderbot.domain.orders.ticket import Side
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.decimals import EXACT, plain
-from traderbot.domain.shared.values import Price, Quantity, Symbol, trusted_quantity
+from traderbot.domain.shared.values import Price, Quantity, Symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,12 @@ def size(
         case "SELL" if position.net <= 0:
             return Sized(blocking_code="NO_POSITION")
         case "SELL":
-            held = trusted_quantity(position.net)
-            return Sized(side=Side.SELL, quantity=held, arithmetic={"held": str(held)})
+            # What another order is closing already is not sold a second time.
+            free = position.closable(Side.SELL)
+            arithmetic = {"held": plain(position.net), "claimed": str(position.claimed)}
+            if not free:
+                return Sized(blocking_code="ORDER_WORKING", arithmetic=arithmetic)
+            return Sized(side=Side.SELL, quantity=free, arithmetic=arithmetic)
         case _:
             return Sized(blocking_code="NO_SIGNAL")
 

@@ -19,7 +19,7 @@ from traderbot.domain.orders.events import (
     OrderRefused,
 )
 from traderbot.domain.orders.ticket import Check, Fill, Refused, Ticket, Verdict
-from traderbot.domain.shared.decimals import EXACT, share
+from traderbot.domain.shared.decimals import EXACT, ZERO, canonical, share
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, FillId, OrderId, UserId
@@ -45,6 +45,7 @@ class OrderStatus(StrEnum):
         return self in _OPEN
 
 
+_ENDED = frozenset({OrderStatus.CANCELED, OrderStatus.REFUSED})
 _OPEN = frozenset({OrderStatus.APPROVED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
 
 
@@ -110,10 +111,11 @@ class Order:
             return ()
         rest = self.remaining
         if rest and fill.quantity < rest:
-            used = trusted_money(
-                share(self.reserved.amount, fill.quantity.value, rest.value), self.reserved.currency
-            )
+            # A fill closes first, and what closes had set no cash aside.
             closing_used = min(self.closing, fill.quantity)
+            opened, to_open = fill.quantity - closing_used, rest - self.closing
+            amount = share(self.reserved.amount, opened.value, to_open.value) if opened else ZERO
+            used = trusted_money(amount, self.reserved.currency)
         else:  # the last of it, or more than was asked: nothing stays set aside
             used, closing_used = self.reserved, self.closing
         return (
@@ -158,9 +160,8 @@ class Order:
         """What one unit cost on average, to 18 places; None before the first fill."""
         if not self.filled:
             return None
-        return EXACT.divide(self.paid.amount, self.filled.value).quantize(
-            Decimal(1).scaleb(-18), context=EXACT
-        )
+        average = EXACT.divide(self.paid.amount, self.filled.value)
+        return canonical(average.quantize(Decimal(1).scaleb(-18), context=EXACT))
 
     @staticmethod
     def begin(event: OrderEvent) -> Order:
@@ -237,8 +238,8 @@ class Order:
         filled = self.filled + fill.quantity
         if filled >= self.ticket.quantity:
             status = OrderStatus.FILLED
-        elif self.status is OrderStatus.CANCELED:
-            status = OrderStatus.CANCELED  # a late fill does not bring the rest back
+        elif self.status in _ENDED:
+            status = self.status  # a late fill does not bring the rest back
         else:
             status = OrderStatus.PARTIALLY_FILLED
         return evolve(

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from traderbot.domain.orders.errors import InvalidTicketError
+from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.ids import FillId, PortfolioId
 from traderbot.domain.shared.values import Money, Price, Quantity, Symbol
 
@@ -93,3 +94,9 @@ class Fill:
     quantity: Quantity
     price: Price
     fee: Money
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError for a fill of nothing."""
+        if not self.quantity.value:
+            msg = f"fill {self.id} is a fill of nothing"
+            raise InvalidValueError(msg)

@@ -36,6 +36,7 @@ class Limits:
             if value < 0:
                 msg = f"{name} is never negative: {value}"
                 raise InvalidValueError(msg)
+            object.__setattr__(self, name, value)
 
     @property
     def fee_fraction(self) -> Decimal:

@@ -48,12 +48,15 @@ def exact(value: Decimal | int | str) -> Decimal:
         if not value.is_finite():
             msg = f"not a finite number: {value}"
             raise InvalidValueError(msg)
-        if not -LIMIT < value < LIMIT or canonical(value).as_tuple().exponent < -PLACES:  # type: ignore[operator]
+        if value and (
+            not -PLACES <= value.adjusted() < INTEGER_DIGITS
+            or value != value.quantize(_QUANTUM, context=EXACT)
+        ):
             msg = f"more than {INTEGER_DIGITS} digits before or {PLACES} after the point"
             raise InvalidValueError(msg)
         return canonical(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if not -LIMIT < value < LIMIT:
+        if not -(10**INTEGER_DIGITS) < value < 10**INTEGER_DIGITS:
             msg = f"more than {INTEGER_DIGITS} digits before the point"
             raise InvalidValueError(msg)
         return Decimal(value)

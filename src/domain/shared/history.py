@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self, TypeVar
 
-from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.errors import (
+    CorruptHistoryError,
+    CurrencyMismatchError,
+    InvalidValueError,
+)
 
 E = TypeVar("E")
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -31,17 +35,33 @@ def fold(begin: Callable[[E], A], events: Iterable[E]) -> A:
     """Return what a whole history makes: `begin` on its first event, `apply` on the others.
 
     Raises:
-        CorruptHistoryError: there is no event at all, or the first is not an opening.
+        CorruptHistoryError: there is no event at all, or one that cannot have followed the others.
     """
-    steps = iter(events)
-    try:
-        state = begin(next(steps))
-    except StopIteration:
+    state: A | None = None
+    for event in events:
+        state = step(begin, state, event)
+    if state is None:
         msg = "a history has at least one event"
-        raise CorruptHistoryError(msg) from None
-    for event in steps:
-        state = state.apply(event)
+        raise CorruptHistoryError(msg)
     return state
+
+
+def step(begin: Callable[[E], A], state: A | None, event: E) -> A:
+    """Return the state after one more recorded event; None is the state before the first.
+
+    Raises:
+        CorruptHistoryError: the event cannot have followed. What is recorded was no wish that could
+            still be refused, so it is never told as one.
+    """
+    try:
+        after = begin(event) if state is None else state.apply(event)
+    except (InvalidValueError, CurrencyMismatchError, ValueError) as error:
+        msg = f"{type(event).__name__} cannot have followed: {error}"
+        raise CorruptHistoryError(msg) from error
+    if after is None:  # an event of another kind of aggregate: none of the cases fits
+        msg = f"{type(event).__name__} is no event of this stream"
+        raise CorruptHistoryError(msg)
+    return after
 
 
 S = TypeVar("S")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
-@lru_cache(maxsize=1024)  # one command's instant stands in a dozen places
 def instant_text(at: datetime) -> str:
     """Return `at` as `2026-11-21T12:00:00.000000Z`.
 
@@ -18,9 +17,15 @@ def instant_text(at: datetime) -> str:
             msg = f"a naive datetime is no instant: {at.isoformat()}"
             raise ValueError(msg)
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # strftime is three times as slow
+    return _text(at)
 
 
 def instant(text: str) -> datetime:
     """Return the instant that `instant_text` wrote."""
     return datetime.fromisoformat(text)
+
+
+@lru_cache(maxsize=1024)  # one command's instant stands in a dozen places
+def _text(at: datetime) -> str:
+    # Only instants in UTC come here: elsewhere the two readings of a repeated hour are equal keys.
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # strftime is three times as slow

@@ -151,7 +151,11 @@ class Money:
     def __init__(self, amount: Decimal | int | str, currency_: Currency | str) -> None:
         """Raise InvalidValueError for floats and inexact values."""
         _set(self, "amount", exact(amount))
-        _set(self, "currency", currency(currency_) if isinstance(currency_, str) else currency_)
+        if not isinstance(currency_, Currency):
+            currency_ = (
+                Currency(currency_) if not isinstance(currency_, str) else currency(currency_)
+            )
+        _set(self, "currency", currency_)
 
     @staticmethod
     def parse(text: str) -> Money:

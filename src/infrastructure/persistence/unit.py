@@ -20,6 +20,7 @@ from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.history import step
 from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Price, Symbol
 from traderbot.domain.users.user import User
@@ -282,8 +283,7 @@ class BatchUnit:
             return live
         state = live.state
         for body in stored.bodies:
-            event = self._codec.event_of(body)
-            state = CATEGORIES[category](event) if state is None else state.apply(event)
+            state = step(CATEGORIES[category], state, self._codec.event_of(body))
         caught_up = Live(state, live.version + len(stored.bodies), stored.head_hash or GENESIS)
         self._cache.put(stream_id, caught_up)
         return caught_up

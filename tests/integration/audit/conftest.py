@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.integration.audit.log import Log
 from tests.integration.audit.story import Story, tell
@@ -27,23 +29,30 @@ def told_database(postgres_server: SharedPostgres) -> Iterator[tuple[str, Story]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+def log(request: pytest.FixtureRequest) -> Log:
     """Give a test its own copy of the story in each database."""
-    if request.param == "sqlite":
-        path, story = request.getfixturevalue("told_file")
-        copy = tmp_path / "story.db"
-        shutil.copyfile(path, copy)
-        it = Log(f"sqlite:///{copy}", story)
+    found: Log = request.getfixturevalue(f"{request.param}_log")
+    return found
+
+
+@pytest.fixture
+def sqlite_log(told_file: tuple[Path, Story], tmp_path: Path) -> Iterator[Log]:
+    path, story = told_file
+    copy = tmp_path / "story.db"
+    shutil.copyfile(path, copy)
+    with closing(Log(f"sqlite:///{copy}", story)) as it:
         yield it
-        it.close()
-        return
-    url, story = request.getfixturevalue("told_database")
-    server: SharedPostgres = request.getfixturevalue("postgres_server")
-    template = url.rpartition("/")[2].partition("?")[0]
-    with server.database(template) as own:
-        it = Log(own, story)
+
+
+@pytest.fixture
+def postgres_log(
+    told_database: tuple[str, Story], postgres_server: SharedPostgres
+) -> Iterator[Log]:
+    url, story = told_database
+    template = make_url(url).database
+    assert template is not None
+    with postgres_server.database(template) as own, closing(Log(own, story)) as it:
         yield it
-        it.close()
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ def shown(states: dict[str, Any]) -> tuple[tuple[PortfolioView, ...], tuple[Orde
 # --- as of an index ---------------------------------------------------------------------------
 
 
-def test_replay_at_every_index_is_the_incremental_state(log: Log, small_portions: None) -> None:
+@pytest.mark.usefixtures("small_portions")
+def test_replay_at_every_index_is_the_incremental_state(log: Log) -> None:
     fingerprints = []
     for size, states in enumerate(step_by_step(log)):
         report = log.audit.replay(log.audit.cut(index=size))
@@ -87,13 +88,15 @@ def test_an_owner_sees_only_their_own(log: Log) -> None:
     assert report.fingerprint == log.audit.replay(log.audit.cut()).fingerprint
 
 
-def test_progress_ends_at_the_cut(log: Log, small_portions: None) -> None:
+@pytest.mark.usefixtures("small_portions")
+def test_progress_ends_at_the_cut(log: Log) -> None:
     seen: list[tuple[int, int]] = []
     log.audit.replay(log.audit.cut(index=7), None, lambda done, total: seen.append((done, total)))
     assert seen == [(3, 7), (6, 7), (7, 7)]
 
 
-def test_a_cut_is_a_prefix_with_its_root(log: Log, small_portions: None) -> None:
+@pytest.mark.usefixtures("small_portions")
+def test_a_cut_is_a_prefix_with_its_root(log: Log) -> None:
     events = log.events()
     for size in (0, 1, 2, 3, 4, 7, len(events)):
         cut = log.audit.cut(index=size)
@@ -221,12 +224,10 @@ def test_an_event_of_another_aggregate_is_corrupt_history(log: Log) -> None:
             log.audit.diff()
 
 
-def test_a_leaf_hash_that_is_no_bytes_is_corrupt_history(log: Log) -> None:
-    if log.writing.dialect.name != "sqlite":
-        return  # PostgreSQL keeps the type of a column
-    log.change("UPDATE events SET leaf_hash = 'text' WHERE position = 1")
+def test_a_leaf_hash_that_is_no_bytes_is_corrupt_history(sqlite_log: Log) -> None:
+    sqlite_log.change("UPDATE events SET leaf_hash = 'text' WHERE position = 1")
     with pytest.raises(CorruptHistoryError):
-        log.audit.cut()
+        sqlite_log.audit.cut()
 
 
 def test_a_cut_made_earlier_still_means_the_same(log: Log) -> None:

@@ -1,4 +1,5 @@
 """`verify` says nothing of an intact log, and names whatever was done to it."""
+# ruff: noqa: S608 - names of our own tables and columns
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ def test_portions_of_any_size_give_the_same(log: Log, request: pytest.FixtureReq
     assert seen[-1] == (whole.events, whole.events)
 
 
-def test_an_empty_log_is_clean(tmp_path: Any, log: Log) -> None:
+def test_an_empty_log_is_clean(log: Log) -> None:
     for table in ("events", "streams", "users", "portfolios", "orders", "bot_runs"):
         log.change(f"DELETE FROM {table}")
     report = log.audit.verify()
@@ -80,7 +81,8 @@ def test_an_empty_log_is_clean(tmp_path: Any, log: Log) -> None:
     assert report.root == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def test_a_writer_does_not_disturb_it(log: Log, small_portions: None) -> None:
+@pytest.mark.usefixtures("small_portions")
+def test_a_writer_does_not_disturb_it(log: Log) -> None:
     written: list[int] = []
 
     def write(done: int, _total: int) -> None:
@@ -201,14 +203,12 @@ def test_an_unknown_type_is_unreadable(log: Log) -> None:
     assert log.findings() == {("UNREADABLE", f"{stream} v2"), ("STREAM_DIFFERS", stream)}
 
 
-def test_a_body_stored_as_text_is_found(log: Log) -> None:
-    if log.writing.dialect.name != "sqlite":
-        return  # PostgreSQL keeps the type of a column
-    stream = f"order-{log.story.bobs_order}"
-    log.change("UPDATE events SET body = CAST(body AS TEXT) WHERE stream_id = :s", s=stream)
-    assert log.findings() == {("COLUMN_DIFFERS", f"{stream} v{n}") for n in (1, 2)}
-    whole = log.audit.cut()
-    assert len(log.audit.replay(whole).orders) == len(log.story.orders)
+def test_a_body_stored_as_text_is_found(sqlite_log: Log) -> None:
+    stream = f"order-{sqlite_log.story.bobs_order}"
+    sqlite_log.change("UPDATE events SET body = CAST(body AS TEXT) WHERE stream_id = :s", s=stream)
+    assert sqlite_log.findings() == {("COLUMN_DIFFERS", f"{stream} v{n}") for n in (1, 2)}
+    whole = sqlite_log.audit.cut()
+    assert len(sqlite_log.audit.replay(whole).orders) == len(sqlite_log.story.orders)
 
 
 # --- columns ----------------------------------------------------------------------------------
@@ -435,15 +435,13 @@ def test_long_values_are_shortened() -> None:
     assert short(None) == "None"
 
 
-def test_reading_takes_as_long_as_it_takes(log: Log) -> None:
-    if log.reading.dialect.name != "postgresql":
-        return  # SQLite has no such limit
-    with log_reader.snapshot(log.reading) as reader:
+def test_reading_takes_as_long_as_it_takes(postgres_log: Log) -> None:
+    with log_reader.snapshot(postgres_log.reading) as reader:
         limits = [
             reader.rows(f"SHOW {name}")[0][0]
             for name in ("statement_timeout", "idle_in_transaction_session_timeout")
         ]
         level = reader.rows("SHOW transaction_isolation")[0][0]
     assert (limits, level) == (["0", "0"], "repeatable read")
-    with log.reading.connect() as connection:
+    with postgres_log.reading.connect() as connection:
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "30s"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -184,3 +185,9 @@ def test_a_run_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         a_bot_run().status = BotStatus.STOPPED  # type: ignore[misc]
     assert replace(a_bot_run(), decisions=1) != a_bot_run()
+
+
+@pytest.mark.parametrize("wrong", [0.5, Decimal("NaN"), Decimal("0." + "1" * 30)])
+def test_an_allocation_is_an_exact_number(wrong: Any) -> None:
+    with pytest.raises(InvalidValueError):
+        BotRun.start(replace(started(), allocation=wrong))

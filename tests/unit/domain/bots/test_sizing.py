@@ -15,6 +15,7 @@ from tests.builders import (
     an_observation,
     deposited,
     limits,
+    reserved,
     trade,
 )
 from traderbot.domain.bots.events import BotDecided
@@ -305,3 +306,9 @@ def test_no_size_depends_on_the_ambient_decimal_context(
         ambient.prec = 5
         ambient.rounding = ROUND_UP
         assert sized() == expected
+
+
+def test_what_another_order_is_closing_already_is_not_sold_again() -> None:
+    portfolio = trade(a_portfolio(), "buy", "10", "100").apply(reserved("0 USD", closing="10"))
+    sized = _sized("SELL", portfolio=portfolio)
+    assert (sized.quantity, sized.blocking_code) == (None, "ORDER_WORKING")

@@ -42,7 +42,7 @@ from traderbot.domain.orders.events import (
 from traderbot.domain.orders.order import Order, OrderStatus
 from traderbot.domain.orders.ticket import Fill
 from traderbot.domain.shared.decimals import plain
-from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.ids import FillId
 from traderbot.domain.shared.values import Money, Price, Quantity
 
@@ -489,3 +489,33 @@ def test_a_ticket_travels_unchanged_from_the_wish_to_the_order() -> None:
     ticket = a_ticket(side="sell", quantity="0.12345678", limit_price="64000.01")
     events = Order.place(ORDER_ID, USER_ID, an_approval(ticket=ticket), at=NOON)
     assert Order.from_events(events).ticket == ticket
+
+
+def test_a_partial_fill_does_not_reopen_a_refused_order() -> None:
+    order = Order.from_events([placed(quantity="10"), refused()])
+    assert after(order, order.record_fill(a_fill(quantity="4"))).status is OrderStatus.REFUSED
+
+
+def test_what_was_set_aside_for_opening_is_not_given_back_by_what_closes() -> None:
+    order = an_order(side="sell", quantity="10", closing="5", reserved="500 USD")
+    (closes,) = order.record_fill(a_fill(quantity="5"))
+    assert isinstance(closes, OrderFilled)
+    assert closes.reservation_used == Money("0", "USD")
+    (opens,) = after(order, [closes]).record_fill(a_fill(fill_id="second", quantity="2"))
+    assert isinstance(opens, OrderFilled)
+    assert opens.reservation_used == Money("200", "USD")
+
+
+def test_a_history_that_releases_more_than_is_held_is_corrupt() -> None:
+    history: list[OrderEvent] = [
+        placed(quantity="10"),
+        approved(),
+        canceled(closing_released="1"),
+    ]
+    with pytest.raises(CorruptHistoryError):
+        Order.from_events(history)
+
+
+def test_a_fill_of_nothing_is_no_fill() -> None:
+    with pytest.raises(InvalidValueError, match="nothing"):
+        a_fill(quantity="0")

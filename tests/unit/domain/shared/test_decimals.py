@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import decimal
-from decimal import Decimal
+from decimal import Context, Decimal, Rounded, localcontext
 from fractions import Fraction
 
 import pytest
@@ -345,3 +345,14 @@ def test_the_ambient_context_would_have_rounded() -> None:
     with decimal.localcontext(decimal.Context(prec=5)):
         assert Decimal("1.23456789") * 1 == Decimal("1.2346")
         assert plain(multiply(exact("1.23456789"), exact("1"))) == "1.23456789"
+
+
+@pytest.mark.parametrize("wrong", [Decimal("1." + "0" * 79 + "1"), Decimal("1E-2000000")])
+def test_digits_are_never_dropped(wrong: Decimal) -> None:
+    with pytest.raises(InvalidValueError):
+        exact(wrong)
+
+
+def test_whole_numbers_are_read_whatever_the_ambient_context() -> None:
+    with localcontext(Context(prec=5, traps=[Rounded])):
+        assert plain(exact(10**6)) == "1000000"

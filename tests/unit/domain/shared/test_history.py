@@ -21,7 +21,7 @@ from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.errors import CorruptHistoryError, DomainError
-from traderbot.domain.shared.history import evolve
+from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.values import Money
 from traderbot.domain.users.user import User
 
@@ -94,3 +94,8 @@ def test_an_evolved_state_is_as_frozen_as_its_ancestor() -> None:
 def test_a_state_evolves_only_in_its_fields(name: str) -> None:
     with pytest.raises(TypeError, match=f"Order has no field {name}"):
         evolve(an_order(), version=3, **{name: 1})
+
+
+def test_an_event_of_another_aggregate_is_corrupt_history() -> None:
+    with pytest.raises(CorruptHistoryError, match="no event of this stream"):
+        fold(Order.begin, [placed(), deposited()])  # type: ignore[arg-type]

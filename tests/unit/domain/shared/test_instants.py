@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -43,3 +44,9 @@ def test_instants_sort_as_text_in_the_order_of_time(one: datetime, other: dateti
 )
 def test_the_zone_never_changes_the_instant(at: datetime) -> None:
     assert instant(instant_text(at)) == at
+
+
+def test_the_two_readings_of_a_repeated_hour_are_two_instants() -> None:
+    first = datetime(2025, 10, 26, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert instant_text(first) == "2025-10-26T00:30:00.000000Z"
+    assert instant_text(first.replace(fold=1)) == "2025-10-26T01:30:00.000000Z"

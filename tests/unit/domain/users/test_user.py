@@ -67,3 +67,8 @@ def test_a_history_folds_the_same_in_two_parts() -> None:
 def test_a_user_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         a_user().role = Role.ADMIN  # type: ignore[misc]
+
+
+def test_a_history_with_an_unknown_role_is_corrupt() -> None:
+    with pytest.raises(CorruptHistoryError):
+        User.from_events([registered(role="king")])
