@@ -198,19 +198,23 @@ class Portfolio:
             case ExposureReserved(cash=cash):
                 old = self.cash_in(cash.currency)
                 new = Cash(old.free - cash, old.reserved + cash, old.collateral)
-                cash_after = {**self.cash, cash.currency: new}
-                return self._after(event, cash_after, self._claimed(event.symbol, event))
+                claimed = self._claimed(event.symbol, event)
+                return self._after(event, self._with(cash.currency, new), claimed)
             case ExposureReleased(cash=cash):
                 old = self.cash_in(cash.currency)
                 new = Cash(old.free + cash, old.reserved - cash, old.collateral)
-                cash_after = {**self.cash, cash.currency: new}
-                return self._after(event, cash_after, self._claimed(event.symbol, event))
+                claimed = self._claimed(event.symbol, event)
+                return self._after(event, self._with(cash.currency, new), claimed)
             case FillBooked():
                 return self._after(event, self._settled(event), self._booked(event))
             case CashDeposited(amount=amount):
-                return self._after(event, self._moved(amount.currency, free=amount))
+                old = self.cash_in(amount.currency)
+                new = replace(old, free=old.free + amount)
+                return self._after(event, self._with(amount.currency, new))
             case CashWithdrawn(amount=amount):
-                return self._after(event, self._moved(amount.currency, free=-amount))
+                old = self.cash_in(amount.currency)
+                new = replace(old, free=old.free - amount)
+                return self._after(event, self._with(amount.currency, new))
             case PortfolioOpened():
                 msg = f"portfolio {self.id} was opened twice"
                 raise CorruptHistoryError(msg)
@@ -229,34 +233,24 @@ class Portfolio:
             positions=self.positions if positions is None else _read_only(positions),
         )
 
-    def _moved(
-        self,
-        currency: Currency,
-        *,
-        free: Money | None = None,
-        reserved: Money | None = None,
-        collateral: Money | None = None,
-    ) -> dict[Currency, Cash]:
-        old = self.cash_in(currency)
-        new = Cash(
-            old.free + free if free else old.free,
-            old.reserved + reserved if reserved else old.reserved,
-            old.collateral + collateral if collateral else old.collateral,
-        )
-        return {**self.cash, currency: new}
+    def _with(self, currency: Currency, cash: Cash) -> dict[Currency, Cash]:
+        return {**self.cash, currency: cash}
 
     def _settled(self, event: FillBooked) -> Mapping[Currency, Cash]:
         """Cash after a fill; `postings` in ledger.py writes the same amounts as double entry."""
-        cash = self._moved(
-            event.notional.currency,
-            free=free_change(event),
-            reserved=-event.reservation_used,
-            collateral=event.collateral_change,
+        quote, fee = event.notional.currency, event.fee
+        old = self.cash_in(quote)
+        cash = self._with(
+            quote,
+            Cash(
+                old.free + free_change(event),
+                old.reserved - event.reservation_used,
+                old.collateral + event.collateral_change,
+            ),
         )
-        if event.fee.currency == event.notional.currency:
-            return cash
-        paid = cash.get(event.fee.currency) or Cash.none(event.fee.currency)
-        cash[event.fee.currency] = replace(paid, free=paid.free - event.fee)
+        if fee.currency != quote:
+            paid = cash.get(fee.currency) or Cash.none(fee.currency)
+            cash[fee.currency] = replace(paid, free=paid.free - fee)
         return cash
 
     def _booked(self, event: FillBooked) -> dict[Symbol, Position]:
@@ -282,9 +276,9 @@ class Portfolio:
 
 def free_change(event: FillBooked) -> Money:
     """Return what a fill does to free cash in the currency it was traded in."""
-    flow = -event.notional if event.side is Side.BUY else event.notional
-    change = flow + event.reservation_used - event.collateral_change
-    return change - event.fee if event.fee.currency == flow.currency else change
+    change = event.reservation_used - event.collateral_change
+    change = change - event.notional if event.side is Side.BUY else change + event.notional
+    return change - event.fee if event.fee.currency == change.currency else change
 
 
 def _read_only(mapping: Mapping[K, V]) -> Mapping[K, V]:

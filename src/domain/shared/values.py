@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from traderbot.domain.shared.decimals import (
     ZERO,
@@ -41,8 +42,12 @@ class Currency:
     def __str__(self) -> str:
         return self.code
 
+    # The generated ones make tuples first, and these are compared and looked up all the time.
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Currency) and self.code == other.code)
+
     def __hash__(self) -> int:
-        return hash(self.code)  # the generated one makes a tuple first; these are dictionary keys
+        return hash(self.code)
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +76,9 @@ class Symbol:
 
     def __str__(self) -> str:
         return self.code
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Symbol) and self.code == other.code)
 
     def __hash__(self) -> int:
         return hash(self.code)
@@ -238,14 +246,29 @@ def trusted_money(amount: Decimal, of: Currency) -> Money:
 _new = object.__new__
 
 
+# Setting the fields of a frozen instance goes through a guard, which is most of what a sum costs.
+# They are set on an open class with the same slots, and the instance is then given its own.
+class _OpenQuantity:
+    __slots__ = ("value",)
+    value: Decimal
+
+
+class _OpenMoney:
+    __slots__ = ("amount", "currency")
+    amount: Decimal
+    currency: Currency
+
+
 def _quantity(value: Decimal) -> Quantity:
-    made = _new(Quantity)
-    _set(made, "value", value)
-    return made
+    made: Any = _new(_OpenQuantity)
+    made.value = value
+    made.__class__ = Quantity
+    return made  # type: ignore[no-any-return]
 
 
 def _money(amount: Decimal, of: Currency) -> Money:
-    made = _new(Money)
-    _set(made, "amount", amount)
-    _set(made, "currency", of)
-    return made
+    made: Any = _new(_OpenMoney)
+    made.amount = amount
+    made.currency = of
+    made.__class__ = Money
+    return made  # type: ignore[no-any-return]
