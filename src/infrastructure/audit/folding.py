@@ -49,7 +49,7 @@ def fold_log(
             events = codec.events_of([body for _, _, body in rows])
             if occurred_by is not None:
                 rows, events = _until(occurred_by, rows, events, stopped)
-            _fold_into(states, rows, events)
+            fold_into(states, rows, events)
             done += min(len(batch), size - done)
             if progress is not None:
                 progress(done, size)
@@ -130,7 +130,7 @@ def of_category(states: States, category: str) -> list[Any]:
     return [states[stream_id] for stream_id in sorted(states) if stream_id.startswith(prefix)]
 
 
-def _fold_into(states: States, rows: Sequence[Row], events: Sequence[DomainEvent]) -> None:
+def fold_into(states: States, rows: Sequence[Row], events: Sequence[DomainEvent]) -> None:
     """Apply each event to the stream of its row (position, stream_id, body).
 
     The same as `step` for each, without a call for each: the log is long.
