@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -191,42 +192,40 @@ def costs_of(settings: Settings) -> Costs:
 def _open(
     url: str, settings: Settings, *, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
 ) -> Traderbot:
-    writing, reading = writer_engine(url), reader_engine(url)
-    upgrade(writing)
-    codec, bus = EventCodec(), EventBus()
-    writer = Writer(
-        lambda: open_storage(writing),
-        UseCases.build(limits, clock, ids).handlers(),
-        codec=codec,
-        clock=clock,
-        ids=ids,
-        sink=bus,
-        max_batch=settings.writer.max_batch,
-    )
-    venue = PaperVenue(costs)
-    views = SqlViews(reading)
-    for order in views.working_orders():
-        venue.submit(order)  # the venue's memory is in the log
-    application = Application(
-        executor=writer,
-        views=views,
-        bars=SqlBarStore(writing, reading),
-        audit=LogAudit(reading, writing, codec),
-        venue=venue,
-        clock=clock,
-        ids=ids,
-        passwords=PasslibPasswordHasher(),
-        tokens=lambda: _tokens(settings),
-        health=(database_check(reading),),
-    )
-
-    def close() -> None:
-        writer.close()
-        bus.close()
-        reading.dispose()
-        writing.dispose()
-
-    return Traderbot(application, bus, close)
+    with ExitStack() as opened:  # closes in the reverse order; all of it if the rest fails
+        writing, reading = writer_engine(url), reader_engine(url)
+        opened.callback(writing.dispose)
+        opened.callback(reading.dispose)
+        upgrade(writing)
+        codec, bus = EventCodec(), EventBus()
+        opened.callback(bus.close)
+        writer = Writer(
+            lambda: open_storage(writing),
+            UseCases.build(limits, clock, ids).handlers(),
+            codec=codec,
+            clock=clock,
+            ids=ids,
+            sink=bus,
+            max_batch=settings.writer.max_batch,
+        )
+        opened.callback(writer.close)
+        venue = PaperVenue(costs)
+        views = SqlViews(reading)
+        for order in views.working_orders():
+            venue.submit(order)  # the venue's memory is in the log
+        application = Application(
+            executor=writer,
+            views=views,
+            bars=SqlBarStore(writing, reading),
+            audit=LogAudit(reading, writing, codec),
+            venue=venue,
+            clock=clock,
+            ids=ids,
+            passwords=PasslibPasswordHasher(),
+            tokens=lambda: _tokens(settings),
+            health=(database_check(reading),),
+        )
+        return Traderbot(application, bus, opened.pop_all().close)
 
 
 def _tokens(settings: Settings) -> TokenCodec:

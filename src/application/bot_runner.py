@@ -79,24 +79,32 @@ class BotRunner:
     def on_bar(self, bar: Bar) -> DecisionView:
         """Take in one closed bar and return what was decided on it."""
         self._record_fills(bar)
-        self._window.bars.append(bar)
-        self._digest = sha256(self._digest + _bytes_of(bar)).digest()
+        window = _Window(deque([*self._window.bars, bar], maxlen=self._window.bars.maxlen))
+        digest = sha256(self._digest + _bytes_of(bar)).digest()
+        seen = self._observe(bar, window, digest)
         decision = self._executor.run(
-            DecideOnBar(bot_run_id=BotRunId(self._run.bot_run_id), seen=self._observe(bar)),
+            DecideOnBar(bot_run_id=BotRunId(self._run.bot_run_id), seen=seen),
             self._origin(IdempotencyKey(f"bot:{self._run.bot_run_id}", bar.at.isoformat())),
         )
+        # Only now: a bar that could not be decided on is asked about again, with the same inputs.
+        self._window, self._digest = window, digest
         if decision.order_id is not None and decision.blocking_code is None:
             self._submit(OrderId(decision.order_id), bar)
         return decision
 
     def _record_fills(self, bar: Bar) -> None:
+        # The log knows what is working; others may have canceled meanwhile, here or elsewhere.
+        for order_id in self._venue.working(bar.symbol):
+            if self._submissions.working_order(order_id) is None:
+                self._venue.forget(order_id)
         for filled in self._venue.on_bar(bar):
             self._executor.run(
                 RecordFill(order_id=filled.order_id, fill=filled.fill), self._origin()
             )
+            self._venue.forget(filled.order_id)
 
-    def _observe(self, bar: Bar) -> Observation:
-        data: Any = self._window.ticker_data()
+    def _observe(self, bar: Bar, window: _Window, digest: bytes) -> Observation:
+        data: Any = window.ticker_data()
         context: Any = {
             "timeframe": self._run.timeframe,
             "user_id": self._run.owner_id,
@@ -108,7 +116,7 @@ class BotRunner:
             bar_at=bar.at,
             closes_at=bar.closes_at,
             close=bar.close,
-            input_digest=self._digest.hex(),
+            input_digest=digest.hex(),
             signal=result["signal"],
             confidence=_text_of(result["confidence"]),
             reason=result["reason"],

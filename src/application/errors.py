@@ -73,6 +73,13 @@ class DatabaseUnavailableError(ExternalError):
     code: ClassVar[str] = "DATABASE_UNAVAILABLE"
 
 
+class DatabaseRefusedError(ExternalError):
+    """The database refused what it was given. Nothing was written; trying again will not help."""
+
+    code: ClassVar[str] = "DATABASE_REFUSED"
+    retry_may_help: ClassVar[bool] = False
+
+
 class OutcomeUnknownError(ExternalError):
     """The connection broke while committing. It may be written: ask again with the same key."""
 

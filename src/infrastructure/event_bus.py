@@ -26,6 +26,7 @@ from traderbot.application.ports.recorded import DomainEvent
 from traderbot.application.ports.unit_of_work import UnitOfWork
 
 _log = logging.getLogger(__name__)
+_CLOSING_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ class EventBus:
 
     def committed(self, events: Sequence[tuple[str, int, DomainEvent]]) -> None:
         """Queue what a commit made durable for the ephemeral handlers."""
-        if self._thread is None:
+        if self._thread is None or self._closed:
             return
         for stream, version, event in events:
             subscribers = self._ephemeral.get(type(event))
@@ -136,9 +137,15 @@ class EventBus:
         with self._lock:
             thread, closed = self._thread, self._closed
             self._closed = True
-        if thread is not None and not closed:
-            self._waiting.put(None)
-            thread.join()
+        if thread is None or closed:
+            return
+        try:
+            self._waiting.put(None, timeout=_CLOSING_SECONDS)
+            thread.join(_CLOSING_SECONDS)
+        except queue.Full:
+            pass
+        if thread.is_alive():
+            _log.warning("an ephemeral handler does not come to an end; it is left behind")
 
     def _start(self) -> None:
         if self._thread is None and not self._closed:
@@ -148,9 +155,11 @@ class EventBus:
     def _work(self) -> None:
         with asyncio.Runner() as runner:
             while (published := self._waiting.get()) is not None:
-                for it in tuple(self._ephemeral.get(type(published.event), ())):
-                    self._call(it, published, runner)
-                self._waiting.task_done()
+                try:
+                    for it in tuple(self._ephemeral.get(type(published.event), ())):
+                        self._call(it, published, runner)
+                finally:
+                    self._waiting.task_done()
             self._waiting.task_done()
 
     @staticmethod
@@ -160,7 +169,7 @@ class EventBus:
             result = subscriber.handler(published)
             if inspect.isawaitable(result):
                 runner.run(_awaited(result))
-        except Exception:  # noqa: BLE001 - any failure of a handler is its own
+        except BaseException:  # noqa: BLE001 - a cancellation, too, is the handler's own
             subscriber.statistics.failed += 1
             _log.exception("a handler of %s failed", type(published.event).__name__)
         else:

@@ -27,7 +27,6 @@ class Uuid7Source:
 
     def __init__(self) -> None:
         """Start anew, and again after every fork: no two processes share random bits."""
-        self._lock = threading.Lock()
         self._tails: list[str] = []
         self._restart()
         if hasattr(os, "register_at_fork"):
@@ -53,6 +52,7 @@ class Uuid7Source:
         self._prefix = f"{text[:8]}-{text[8:]}"
 
     def _restart(self) -> None:
+        self._lock = threading.Lock()  # the parent's may have been held at the fork
         self._tails = _random_tails()
         self._millisecond = 0
         self._begin(0)

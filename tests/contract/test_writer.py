@@ -29,7 +29,7 @@ from traderbot.application.commands.users import DeactivateUser
 from traderbot.application.errors import (
     ApplicationError,
     ClosedError,
-    DatabaseUnavailableError,
+    DatabaseRefusedError,
     IdempotencyKeyReusedError,
     NotAllowedError,
     OutcomeUnknownError,
@@ -335,7 +335,7 @@ def test_a_row_the_driver_cannot_write_does_not_fail_its_neighbours(sql_store: S
     first, raised, second = _in_the_middle(
         desk, owned, lambda unit: _register(unit, password_hash=object())
     )
-    assert isinstance(raised, DatabaseUnavailableError)
+    assert isinstance(raised, DatabaseRefusedError)
     assert (free(first), free(second)) == (1, 3)
     assert desk.views.user(USER_ID) is None
     assert desk.views.user_by_email("x@example.org") is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +22,7 @@ from traderbot.application.errors import (
     ExternalError,
     OutcomeUnknownError,
 )
+from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.views import OrderView
 from traderbot.domain.shared.ids import OrderId
@@ -281,3 +284,68 @@ def test_the_connections_of_the_application_are_durable(sql_store: SqlStore) -> 
         with sql_store.reader.connect() as connection:
             assert connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
     storage.close()
+
+
+@pytest.mark.parametrize("thrown", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_nothing_a_handler_throws_ends_the_writer(
+    sql_store: SqlStore, thrown: type[BaseException]
+) -> None:
+    desk = sql_store.desk()
+
+    def leave(_unit: UnitOfWork) -> None:
+        raise thrown
+
+    with pytest.raises(RuntimeError, match=thrown.__name__):
+        desk.do(leave)
+    assert desk.do(lambda _unit: "still here") == "still here"
+
+
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
+def test_a_commit_that_could_not_be_synced_is_reported_as_unknown(sql_store: SqlStore) -> None:
+    storage: Any = sql_store.storage()
+    desk = sql_store.desk(open_storage=lambda: storage)
+    owned = portfolio(desk, "1000 USD")
+
+    class Unsynced:
+        """A connection whose next COMMIT fails as a disk does, after the write."""
+
+        def __init__(self, driver: sqlite3.Connection) -> None:
+            self.driver = driver
+
+        def execute(self, sql: str, *values: Any) -> Any:
+            if sql == "COMMIT":
+                error = sqlite3.OperationalError("disk I/O error")
+                error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+                raise error
+            return self.driver.execute(sql, *values)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.driver, name)
+
+    whole = storage._driver
+    storage._driver = Unsynced(whole)
+    with pytest.raises(OutcomeUnknownError):
+        desk.deposit(owned, "1 USD")
+    assert storage._driver is not whole  # what comes next has a connection of its own
+    assert desk.deposit(owned, "2 USD").balances[0].free == "1002"
+
+
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
+def test_a_locked_database_costs_a_batch_one_wait_and_not_one_each(sql_store: SqlStore) -> None:
+    meddled = Meddled(sql_store.storage())
+    desk = sql_store.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk, "1000 USD")
+    driver = meddled.inner._driver
+    desk.do(lambda _unit: driver.execute("PRAGMA busy_timeout=300"))
+    other = sqlite3.connect(driver.execute("PRAGMA database_list").fetchone()[2])
+    other.execute("BEGIN IMMEDIATE")
+    began = monotonic()
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(desk.deposit, owned, "1 USD") for _ in range(40)]
+        outcomes = [it.exception() for it in waiting]
+    took = monotonic() - began
+    other.execute("ROLLBACK")
+    other.close()
+    assert {type(it) for it in outcomes} == {DatabaseUnavailableError}
+    assert took < 5  # forty waits would be twelve seconds
+    assert desk.deposit(owned, "1 USD").balances[0].free == "1001"

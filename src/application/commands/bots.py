@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from traderbot.application.commands.placing import (
     Placing,
@@ -41,6 +42,10 @@ class StartBot(Command[BotRunView]):
     symbol: Symbol
     timeframe: Timeframe
     allocation: Decimal
+
+    def __post_init__(self) -> None:
+        """Take a copy of the parameters: the caller's own dictionary may change."""
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +122,9 @@ class DecideOnBarHandler:
     def _sized(
         self, run: BotRun, seen: Observation, portfolio: Portfolio, unit: UnitOfWork
     ) -> Sized:
+        owner = unit.users.find(run.owner_id)
+        if seen.signal != "HOLD" and (owner is None or not owner.active):
+            return Sized(blocking_code="OWNER_INACTIVE")
         working = unit.orders.find(run.order_id) if run.order_id else None
         if seen.signal != "HOLD" and working is not None and working.status.is_open:
             return Sized(blocking_code="ORDER_WORKING")

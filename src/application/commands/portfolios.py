@@ -58,7 +58,8 @@ class DepositHandler:
     clock: Clock
 
     def __call__(self, command: Deposit, unit: UnitOfWork) -> PortfolioView:
-        """Return the portfolio. Raises NotFoundError, InvalidTransferError."""
+        """Return the portfolio. Raises NotFoundError, NotAllowedError, InvalidTransferError."""
+        ensure_active(unit, command.owner_id)
         portfolio = owned_portfolio(unit, command.portfolio_id, command.owner_id)
         events = portfolio.deposit(command.amount, at=self.clock.now())
         return PortfolioView.of(unit.portfolios.record(portfolio.id, events))
@@ -80,7 +81,13 @@ class WithdrawHandler:
     clock: Clock
 
     def __call__(self, command: Withdraw, unit: UnitOfWork) -> PortfolioView:
-        """Return the portfolio. Raises NotFoundError, InvalidTransfer-, InsufficientFundsError."""
+        """Return the portfolio.
+
+        Raises:
+            NotFoundError, NotAllowedError: not the caller's, or the caller may not act.
+            InvalidTransferError, InsufficientFundsError: nothing, or more than is free.
+        """
+        ensure_active(unit, command.owner_id)
         portfolio = owned_portfolio(unit, command.portfolio_id, command.owner_id)
         events = portfolio.withdraw(command.amount, at=self.clock.now())
         return PortfolioView.of(unit.portfolios.record(portfolio.id, events))

@@ -8,7 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.unit_of_work import UnitOfWork
+from traderbot.domain.shared.errors import InvalidValueError
 
+KEY_LENGTH = 255
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -24,6 +26,12 @@ class IdempotencyKey:
 
     scope: str
     key: str
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError unless the key is 1 to 255 printable characters."""
+        if not 0 < len(self.key) <= KEY_LENGTH or not self.key.isprintable():
+            msg = f"an idempotency key is 1 to {KEY_LENGTH} printable characters"
+            raise InvalidValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.orders.ticket import Fill, Ticket
 from traderbot.domain.shared.ids import OrderId
-from traderbot.domain.shared.values import Quantity
+from traderbot.domain.shared.values import Quantity, Symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,17 @@ class Venue(Protocol):
         """Take an order in and return the venue's own id for it. Asked twice, it answers twice."""
         ...
 
-    def cancel(self, order_id: OrderId) -> None:
-        """Take an order out; harmless if it is not there."""
+    def forget(self, order_id: OrderId) -> None:
+        """Take an order out: it was canceled, or its last fill is recorded. Harmless otherwise."""
+        ...
+
+    def working(self, symbol: Symbol) -> Sequence[OrderId]:
+        """Return the orders it has of a symbol, oldest first."""
         ...
 
     def on_bar(self, bar: Bar) -> Sequence[VenueFill]:
-        """Trade what the bar trades, and return the fills, oldest order first."""
+        """Trade what the bar trades, and return the fills, oldest order first.
+
+        A filled order is kept until `forget`: whoever could not record its fill asks again.
+        """
         ...

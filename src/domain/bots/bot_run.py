@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from traderbot.domain.bots.errors import BarAlreadyDecidedError, BotStoppedError
 from traderbot.domain.bots.events import BotDecided, BotEvent, BotStarted, BotStopped
@@ -39,6 +40,11 @@ class Observation:
     reason: str
     indicators: Mapping[str, str]
     rules: Mapping[str, bool]
+
+    def __post_init__(self) -> None:
+        """Take copies: what was observed does not change with the strategy's own dictionaries."""
+        object.__setattr__(self, "indicators", MappingProxyType(dict(self.indicators)))
+        object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
 
 
 @dataclass(frozen=True, kw_only=True)

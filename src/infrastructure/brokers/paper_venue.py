@@ -17,7 +17,7 @@ from traderbot.domain.market.instrument import default_instrument
 from traderbot.domain.orders.ticket import Fill, OrderKind, Side
 from traderbot.domain.shared.decimals import EXACT
 from traderbot.domain.shared.ids import FillId, OrderId
-from traderbot.domain.shared.values import Price
+from traderbot.domain.shared.values import Price, Symbol
 
 _BPS = Decimal(10_000)
 
@@ -45,9 +45,13 @@ class PaperVenue:
         self._working.setdefault(order.order_id, order)
         return f"paper-{order.order_id}"
 
-    def cancel(self, order_id: OrderId) -> None:
+    def forget(self, order_id: OrderId) -> None:
         """Take an order out."""
         self._working.pop(order_id, None)
+
+    def working(self, symbol: Symbol) -> Sequence[OrderId]:
+        """Return the orders it has of a symbol."""
+        return [it.order_id for it in self._working.values() if it.ticket.symbol == symbol]
 
     def on_bar(self, bar: Bar) -> Sequence[VenueFill]:
         """Trade against one bar; each order fills wholly or not at all."""
@@ -56,7 +60,6 @@ class PaperVenue:
             price = fill_price(order, bar, self._costs)
             if price is not None:
                 fills.append(VenueFill(order.order_id, self._fill(order, bar, price)))
-                del self._working[order.order_id]
         return fills
 
     def _fill(self, order: WorkingOrder, bar: Bar, price: Price) -> Fill:

@@ -132,4 +132,13 @@ def _postgres_options(*, write: bool) -> dict[str, Any]:
         # are still small, and a scan chosen then would stay when they are not.
         settings |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return {"options": options, "connect_timeout": 5}
+    return {
+        "options": options,
+        "connect_timeout": 5,
+        # A host that is gone says nothing: without these the writer would wait for it for hours.
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from traderbot.application.errors import EmailTakenError
+from traderbot.application.errors import EmailTakenError, OutcomeUnknownError
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.shared.instants import instant, instant_text
@@ -51,15 +51,16 @@ class SqliteStorage:
 
     def __init__(self, engine: Engine) -> None:
         """Take a connection from an engine made by `database.py`."""
-        self._connection = engine.connect()
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the engine's only driver
-        self._driver = driver
+        self._engine = engine
         self._data_version: int | None = None
         self.next_position: int | None = None
+        self._connect()
 
     def begin(self) -> SqliteTransaction:
         """Open a transaction; nobody else can write until it ends."""
+        if self._broken:
+            self._connection.close()
+            self._connect()
         self._driver.execute("BEGIN IMMEDIATE")
         return SqliteTransaction(self, self._driver)
 
@@ -72,9 +73,21 @@ class SqliteStorage:
             self.next_position = None
         return changed
 
+    def distrust_connection(self) -> None:
+        """Have the next transaction open on a new connection."""
+        self._broken = True
+
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def _connect(self) -> None:
+        self._connection = self._engine.connect()
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the engine's only driver
+        self._driver = driver
+        self._broken = False
+        self._data_version = self.next_position = None
 
 
 class SqliteTransaction:
@@ -134,14 +147,30 @@ class SqliteTransaction:
             self._write_profiles(changes.profiles)
 
     def commit(self) -> None:
-        """Make it durable: WAL and synchronous FULL sync the file before this returns."""
-        self._driver.execute("COMMIT")
+        """Make it durable: WAL and synchronous FULL sync the file before this returns.
+
+        Raises:
+            OutcomeUnknownError: the file could not be synced. What was written of it may be taken
+                for committed when the database is opened again.
+        """
+        try:
+            self._driver.execute("COMMIT")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_FULL")):
+                raise
+            self._storage.distrust_connection()
+            self.rollback()
+            msg = "the database file could not be synced"
+            raise OutcomeUnknownError(msg) from error
 
     def rollback(self) -> None:
         """Forget it; SQLite may have done so itself, when the disk was full."""
         self._storage.next_position = None
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
+        try:
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._storage.distrust_connection()
 
     def _move_streams(self, changes: Changes) -> None:
         new: list[tuple[Any, ...]] = []

@@ -84,6 +84,10 @@ class StreamCache:
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything: even a database that lost its newest events is then read as it is."""
+        self._entries.clear()
+
     def distrust(self) -> None:
         """Have every entry caught up before it is used."""
         self._epoch += 1

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.errors import (
     ClosedError,
+    DatabaseRefusedError,
     DatabaseUnavailableError,
     IdempotencyKeyReusedError,
     OutcomeUnknownError,
@@ -47,6 +48,8 @@ R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 8
+_REFUSED = frozenset({"DataError", "IntegrityError", "ProgrammingError", "NotSupportedError"})
+_SESSION_LOST = frozenset({"OperationalError", "AdminShutdown", "CrashShutdown"})
 _MAX_WAITING = 20_000
 _encode_answer = msgspec.json.Encoder().encode
 
@@ -151,7 +154,7 @@ class Writer:
         self._thread.join()
 
     def _put(self, job: Job) -> None:
-        if self._closed:
+        if self._closed or not self._thread.is_alive():  # a forked child has no such thread
             raise _closed()
         if self._jobs.qsize() >= _MAX_WAITING:
             msg = f"{_MAX_WAITING} commands are waiting already"
@@ -159,7 +162,7 @@ class Writer:
         # No lock on the way in. Whoever slips in behind the sentinel of `close` is turned away:
         # by the thread's own last sweep or, if it came after that, by this one.
         self._jobs.put(job)
-        if self._closed:
+        if self._closed or not self._thread.is_alive():
             self._thread.join()
             self._turn_away()
 
@@ -179,18 +182,28 @@ class Writer:
     def _work(self, open_storage: Callable[[], Storage], started: threading.Event) -> None:
         try:
             self._storage = open_storage()
-        except Exception as error:  # noqa: BLE001 - handed to the thread that starts us
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that starts us
             self._broken = error
             return
         finally:
             started.set()
-        jobs = self._next_jobs()
-        while jobs:
-            self._serve(jobs)
-            self._release(jobs)
+        try:
             jobs = self._next_jobs()
-        self._storage.close()
-        self._turn_away()
+            while jobs:
+                try:
+                    self._serve(jobs)
+                except BaseException:
+                    for job in jobs:
+                        job.answer, job.error = None, _torn_down()
+                    raise
+                finally:
+                    self._release(jobs)
+                jobs = self._next_jobs()
+        finally:
+            # Also when something tore the thread down: nobody may wait for a writer that is gone.
+            self._closed = True
+            self._storage.close()
+            self._turn_away()
 
     def _next_jobs(self) -> list[Job]:
         """Wait for one job and take along what else is there."""
@@ -214,32 +227,41 @@ class Writer:
         try:
             # A lone key is most likely new. Its insert finds out, and saves asking first.
             self._commit_together(jobs, ask_for_keys=len(jobs) > 1)
-        except OutcomeUnknownError as error:
-            self._cache.distrust()
-            for job in jobs:
-                job.answer, job.error = None, error
-        except Exception as error:  # noqa: BLE001 - each job is tried alone and keeps its own error
-            self._cache.distrust()
+        except (OutcomeUnknownError, _NoTransactionError) as error:
+            self._fail(jobs, error)
+        except BaseException as error:  # noqa: BLE001 - each job is tried alone, and has its own
+            self._cache.clear()
             if len(jobs) > 1 and not isinstance(error, StaleStreamError):
                 _log.warning("a batch of %d failed; its commands run alone: %r", len(jobs), error)
-            for job in jobs:
-                self._serve_alone(job, error if len(jobs) == 1 else None)
+            for number, job in enumerate(jobs):
+                try:
+                    self._serve_alone(job, error if len(jobs) == 1 else None)
+                except _NoTransactionError as gone:
+                    self._fail(jobs[number:], gone)  # each would only wait as long again
+                    break
+
+    def _fail(self, jobs: Sequence[Job], error: OutcomeUnknownError | _NoTransactionError) -> None:
+        self._cache.clear()
+        ours = error if isinstance(error, OutcomeUnknownError) else _as_ours(error.__cause__)
+        for job in jobs:
+            job.answer, job.error = None, ours
 
     def _serve_alone(self, job: Job, failure: BaseException | None) -> None:
         for attempt in range(_ATTEMPTS):
             if failure is not None:
-                if not _worth_retrying(failure):
+                if not (isinstance(failure, StaleStreamError) or _lost(failure, attempt)):
                     break
                 # Losers of a race wait a little, each a different while.
                 time.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter
             try:
                 self._commit_together([job], ask_for_keys=True)
             except OutcomeUnknownError as error:
-                self._cache.distrust()
-                job.answer, job.error = None, error
+                self._fail([job], error)
                 return
-            except Exception as error:  # noqa: BLE001 - becomes the job's own outcome
-                self._cache.distrust()
+            except _NoTransactionError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - becomes the job's own outcome
+                self._cache.clear()
                 failure = error
             else:
                 return
@@ -248,7 +270,10 @@ class Writer:
     def _commit_together(self, jobs: Sequence[Job], *, ask_for_keys: bool) -> None:
         storage = self._storage
         assert storage is not None  # noqa: S101 - set before the first job is taken
-        transaction = storage.begin()
+        try:
+            transaction = storage.begin()
+        except Exception as error:
+            raise _NoTransactionError from error
         try:
             if storage.seen_elsewhere():
                 self._cache.distrust()
@@ -284,7 +309,7 @@ class Writer:
         known: dict[tuple[str, str], Answer] | None,
     ) -> list[Any]:
         """Run each command; `known` are the answers to the keys, None when nobody has asked yet."""
-        asked, known = known is not None, known or {}
+        known = known or {}
         published: list[Any] = []
         for job in jobs:
             job.answer = job.error = None
@@ -299,13 +324,9 @@ class Writer:
                 answer = self._handlers[type(job.command)](job.command, unit)
                 self._sink.inline(unit.staged_events, unit)
             except TraderbotError as error:
-                # What is refused now may have been done before, under the same key.
-                earlier = (
-                    None
-                    if asked or key is None
-                    else _answers([job], transaction).get((key.scope, key.key))
-                )
-                if earlier is not None and key is not None:
+                # What is refused now may have been done before, or just now by another process.
+                done = _answers([job], transaction)
+                if key is not None and (earlier := done.get((key.scope, key.key))) is not None:
                     self._answer_again(job, key, earlier)
                 else:
                     job.error = error
@@ -353,6 +374,10 @@ def _answers(jobs: Sequence[Job], transaction: Transaction) -> dict[tuple[str, s
     return transaction.answers(keys) if keys else {}
 
 
+class _NoTransactionError(Exception):
+    """The database could not even begin, for a reason that is no single command's."""
+
+
 def answer_type(kind: type[Command[Any]]) -> Any:  # noqa: ANN401 - any type
     """Return what a command of this kind is answered with: the `R` of its `Command[R]`."""
     for base in getattr(kind, "__orig_bases__", ()):
@@ -366,6 +391,10 @@ def _closed() -> ClosedError:
     return ClosedError("the application is closed")
 
 
+def _torn_down() -> OutcomeUnknownError:
+    return OutcomeUnknownError("the writer was torn down while it worked; ask again after a start")
+
+
 def _wake(futures: list[asyncio.Future[Any]]) -> None:
     for future in futures:
         if not future.done():  # a cancelled caller is not waiting any more
@@ -377,8 +406,9 @@ def _is_psycopg(error: BaseException | None) -> bool:
     return type(error).__module__.partition(".")[0] == "psycopg"
 
 
-def _worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, StaleStreamError)
+def _lost(error: BaseException, attempt: int) -> bool:
+    """Whether the session was lost before the commit, for the first time: a new one may do."""
+    return attempt == 0 and _is_psycopg(error) and type(error).__name__ in _SESSION_LOST
 
 
 def _as_ours(error: BaseException | None) -> BaseException:
@@ -388,7 +418,18 @@ def _as_ours(error: BaseException | None) -> BaseException:
         return StaleAggregateError(f"{error}; given up after {_ATTEMPTS} attempts")
     if isinstance(error, (SQLAlchemyError, sqlite3.Error)) or _is_psycopg(error):
         _log.error("the database failed: %r", error)
-        ours = DatabaseUnavailableError("the database did not take it; nothing was written")
+        ours: TraderbotError
+        if type(error).__name__ in _REFUSED:
+            ours = DatabaseRefusedError(
+                "the database refused what it was given; nothing was written"
+            )
+        else:
+            ours = DatabaseUnavailableError("the database did not take it; nothing was written")
         ours.__cause__ = error
         return ours
-    return error or RuntimeError("a command ended without an outcome")
+    if isinstance(error, Exception):
+        return error
+    # Raised in the caller's thread, a SystemExit or a cancellation would mean the caller.
+    stray = RuntimeError(f"a command ended without an outcome: {error!r}")
+    stray.__cause__ = error
+    return stray

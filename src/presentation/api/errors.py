@@ -116,6 +116,11 @@ TABLE: Final[Mapping[str, Entry]] = {
         said="the database did not do it; nothing was written, and trying again may help",
         headers=_RETRY,
     ),
+    "DATABASE_REFUSED": Entry(
+        500,
+        "The database refused what it was given",
+        said="the database refused it; nothing was written, and trying again will not help",
+    ),
     "OUTCOME_UNKNOWN": Entry(
         503,
         "It may or may not have been written",

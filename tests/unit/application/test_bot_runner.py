@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from tests.builders import NOON, a_bar
 from traderbot.application.bot_runner import BotRunner
-from traderbot.application.commands.bots import StartBot, StopBot
-from traderbot.application.commands.portfolios import OpenPortfolio
-from traderbot.application.commands.users import RegisterUser
+from traderbot.application.commands.bots import DecideOnBar, StartBot, StopBot
+from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.commands.portfolios import OpenPortfolio, Withdraw
+from traderbot.application.commands.record_fill import RecordFill
+from traderbot.application.commands.users import DeactivateUser, RegisterUser
+from traderbot.application.errors import DatabaseUnavailableError, NotAllowedError
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.views import OrderFilter
@@ -22,7 +26,7 @@ from traderbot.domain.bots.errors import BotStoppedError
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.risk.limits import Limits
-from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
+from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Money, symbol
 from traderbot.domain.strategies.strategy import (
     BaseStrategy,
@@ -184,3 +188,78 @@ def test_a_gate_that_refuses_is_named_in_the_decision() -> None:
     (order,) = stage.views.orders(OrderFilter()).items
     assert (order.order_id, order.status) == (decision.order_id, "refused")
     stage.writer.close()
+
+
+def test_an_order_canceled_meanwhile_is_not_traded(stage: Stage) -> None:
+    runner = stage.runner()
+    first, second = bars("BUY", "HOLD")
+    order_id = runner.on_bar(first).order_id
+    assert order_id is not None
+    stage.writer.run(CancelOrder(owner_id=stage.owner, order_id=OrderId(order_id)), ORIGIN)
+    runner.on_bar(second)
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert (order.status, order.filled) == ("canceled", "0")
+
+
+def test_a_bar_that_could_not_be_recorded_is_taken_in_again_as_if_nothing_had_been(
+    stage: Stage,
+) -> None:
+    class Failing:
+        """Fails as a database that went away does, on the commands of one kind."""
+
+        broken: type | None = None
+
+        def run(self, command: Any, origin: Origin) -> Any:
+            if type(command) is self.broken:
+                msg = "away"
+                raise DatabaseUnavailableError(msg)
+            return stage.writer.run(command, origin)
+
+        execute = stage.writer.execute
+
+    executor = Failing()
+    runner = BotRunner(stage.run, stage.strategy, executor, stage.venue, stage.views)
+    first, second, third = bars("BUY", "HOLD", "HOLD")
+    runner.on_bar(first)
+    for kind in (RecordFill, DecideOnBar):
+        executor.broken = kind
+        with pytest.raises(DatabaseUnavailableError):
+            runner.on_bar(second)
+    executor.broken = None
+    runner.on_bar(second)
+    again = BotRunner(stage.run, stage.strategy, stage.writer, stage.venue, stage.views)
+    for bar in (first, second):  # the same inputs, or the key would say so
+        again.on_bar(bar)
+    runner.on_bar(third)
+    assert len(stage.views.trades(None, stage.portfolio_id).items) == 1
+
+
+def test_the_bot_of_a_deactivated_user_trades_no_more(stage: Stage) -> None:
+    stage.writer.run(DeactivateUser(user_id=stage.owner, reason="left"), ORIGIN)
+    decision = stage.runner().on_bar(bars("BUY")[0])
+    assert (decision.order_id, decision.blocking_code) == (None, "OWNER_INACTIVE")
+    with pytest.raises(NotAllowedError):
+        stage.writer.run(
+            Withdraw(
+                owner_id=stage.owner, portfolio_id=stage.portfolio_id, amount=Money("1", "USD")
+            ),
+            ORIGIN,
+        )
+
+
+def test_a_dictionary_that_changes_later_changes_no_bot(stage: Stage) -> None:
+    parameters = {"rsi_period": "14"}
+    command = StartBot(
+        owner_id=stage.owner,
+        portfolio_id=stage.portfolio_id,
+        strategy="SCRIPTED",
+        parameters=parameters,
+        symbol=symbol("AAPL"),
+        timeframe=Timeframe.H1,
+        allocation=Decimal("0.1"),
+    )
+    run = stage.writer.run(command, ORIGIN)
+    parameters["rsi_period"] = "99"
+    found = stage.views.bot_run(None, BotRunId(run.bot_run_id))
+    assert found is not None
+    assert found.parameters == command.parameters == {"rsi_period": "14"}

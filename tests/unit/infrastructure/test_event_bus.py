@@ -125,3 +125,24 @@ def test_closing_handles_what_waits_and_may_be_asked_twice() -> None:
     bus.close()
     bus.close()
     assert len(heard) == 1
+
+
+def test_a_handler_that_is_cancelled_harms_nobody_else(bus: EventBus) -> None:
+    heard: list[Published] = []
+
+    async def cancelled(_published: Published) -> None:
+        raise asyncio.CancelledError
+
+    bus.subscribe(OrderPlaced, cancelled)
+    bus.subscribe(OrderPlaced, heard.append)
+    bus.committed([("order-1", 1, placed()), ("order-2", 1, placed())])
+    bus.drain()
+    assert len(heard) == 2
+
+
+def test_a_closed_bus_takes_nothing_in() -> None:
+    bus = EventBus()
+    bus.subscribe(OrderPlaced, lambda _published: None)
+    bus.close()
+    bus.committed([("order-1", 1, placed())])
+    bus.drain()

@@ -106,20 +106,22 @@ def test_slippage_never_helps_and_never_costs_more_than_its_share_and_a_tick(
     assert max(Decimal("0.01"), opened - bound) <= sold.value <= max(opened, Decimal("0.01"))
 
 
-def test_an_order_fills_once_and_is_named_after_itself() -> None:
+def test_a_fill_is_told_until_it_is_recorded_and_named_after_its_order() -> None:
     venue = PaperVenue(FREE)
     venue.submit(working())
     venue.submit(working())
     (filled,) = venue.on_bar(next_bar())
     assert filled.fill.id == f"paper:{ORDER_ID}:1"
+    assert venue.on_bar(next_bar()) == [filled]  # until somebody has recorded it
+    venue.forget(ORDER_ID)
     assert venue.on_bar(next_bar()) == []
 
 
 def test_a_canceled_order_fills_no_more() -> None:
     venue = PaperVenue(FREE)
     venue.submit(working())
-    venue.cancel(ORDER_ID)
-    venue.cancel(ORDER_ID)
+    venue.forget(ORDER_ID)
+    venue.forget(ORDER_ID)
     assert venue.on_bar(next_bar()) == []
 
 

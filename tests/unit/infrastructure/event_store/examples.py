@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests import builders
 from traderbot.application.ports.recorded import DomainEvent
-from traderbot.domain.orders.ticket import OrderKind, Ticket
+from traderbot.domain.orders.ticket import Fill, OrderKind, Ticket
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
 
@@ -84,8 +84,9 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 
 def _any_dataclass(kind: type) -> st.SearchStrategy[Any]:
     fields = {name: any_of(hint) for name, hint in get_type_hints(kind).items()}
-    if kind is Ticket:  # its fields depend on each other
+    if kind in (Ticket, Fill):  # of nothing there is none
         fields["quantity"] = any_of(Quantity).filter(bool)
+    if kind is Ticket:  # its fields depend on each other
         market = fields | {"kind": st.just(OrderKind.MARKET), "limit_price": st.none()}
         limit = fields | {"kind": st.just(OrderKind.LIMIT), "limit_price": any_of(Price)}
         return st.builds(Ticket, **market) | st.builds(Ticket, **limit)
