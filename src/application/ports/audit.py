@@ -16,7 +16,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFinding:
-    """Something that is not as it must be. `where` names the event, the stream or the row."""
+    """Something that is not as it must be. `where` names the event, the stream or the row.
+
+    Codes of events: BODY_HASH, UNREADABLE, NOT_CANONICAL, COLUMN_DIFFERS (from the body),
+    VERSION_GAP and LINK_BROKEN (within the stream), POSITION_GAP (SQLite). Of what stands beside
+    them: STREAM_DIFFERS, STREAM_MISSING, STREAM_WITHOUT_EVENTS, UNKNOWN_CATEGORY, STATE_DIFFERS,
+    STATE_MISSING, STATE_WITHOUT_STREAM.
+    """
 
     code: str
     where: str

@@ -63,8 +63,10 @@ class Portfolio:
     name: str
     opened_at: datetime
     updated_at: datetime
-    cash: Mapping[Currency, Cash] = field(default_factory=lambda: MappingProxyType({}))
-    positions: Mapping[Symbol, Position] = field(default_factory=lambda: MappingProxyType({}))
+    cash: MappingProxyType[Currency, Cash] = field(default_factory=lambda: MappingProxyType({}))
+    positions: MappingProxyType[Symbol, Position] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     version: int = 1
 
     @staticmethod
@@ -234,7 +236,7 @@ class Portfolio:
         )
 
     def _with(self, currency: Currency, cash: Cash) -> dict[Currency, Cash]:
-        return {**self.cash, currency: cash}
+        return self.cash.copy() | {currency: cash}
 
     def _settled(self, event: FillBooked) -> Mapping[Currency, Cash]:
         """Cash after a fill; `postings` in ledger.py writes the same amounts as double entry."""
@@ -254,7 +256,8 @@ class Portfolio:
         return cash
 
     def _booked(self, event: FillBooked) -> dict[Symbol, Position]:
-        return {**self.positions, event.symbol: self.position_in(event.symbol).apply(event)}
+        held = self.position_in(event.symbol).apply(event)
+        return self.positions.copy() | {event.symbol: held}
 
     def _claimed(
         self, symbol: Symbol, event: ExposureReserved | ExposureReleased
@@ -266,7 +269,7 @@ class Portfolio:
             claimed = held.claimed + event.closing
         else:
             claimed = held.claimed - event.closing
-        return {**self.positions, symbol: evolve(held, claimed=claimed)}
+        return self.positions.copy() | {symbol: evolve(held, claimed=claimed)}
 
     @staticmethod
     def from_events(events: Iterable[PortfolioEvent]) -> Portfolio:
@@ -281,6 +284,6 @@ def free_change(event: FillBooked) -> Money:
     return change - event.fee if event.fee.currency == change.currency else change
 
 
-def _read_only(mapping: Mapping[K, V]) -> Mapping[K, V]:
+def _read_only(mapping: Mapping[K, V]) -> MappingProxyType[K, V]:
     # What is read-only already is not wrapped again: wrappers around wrappers grow with each event.
-    return MappingProxyType(mapping) if isinstance(mapping, dict) else mapping
+    return mapping if isinstance(mapping, MappingProxyType) else MappingProxyType(mapping)

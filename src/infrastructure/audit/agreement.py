@@ -91,11 +91,11 @@ def _name_missing(
 
 def _keyed(reader: LogReader, table: str, key: str, columns: str) -> Iterator[tuple[Any, ...]]:
     """Yield the key and the columns of every row, in portions."""
-    sql = f"SELECT {key}, {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?"  # noqa: S608 - our own names
-    after = ""
-    while rows := reader.rows(sql, after, BATCH):
+    sql = f"SELECT {key}, {columns} FROM {table} WHERE {key} {{}} ? ORDER BY {key} LIMIT ?"  # noqa: S608 - our own names
+    rows = reader.rows(sql.format(">="), "", BATCH)  # an empty key is one too
+    while rows:
         yield from rows
-        after = rows[-1][0]
+        rows = reader.rows(sql.format(">"), rows[-1][0], BATCH)
 
 
 def _add(findings: Findings, code: str, where: str, message: str) -> None:

@@ -36,7 +36,7 @@ def rows_of_chapter(chapter: Chapter) -> Rows:
     """Return the rows a chapter makes: its events' lines and, after the last event, the state's."""
     if chapter.complete:
         return rows_of(None, chapter.after, chapter.events)
-    # A state that did not change has no rows but those of the events; some it always has.
+    # From a state to itself: what is asked for are only the lines of the events.
     rows = rows_of(chapter.after, chapter.after, chapter.events)
     return {table: lines for table, lines in rows.items() if table in _LINES}
 

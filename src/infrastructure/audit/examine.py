@@ -129,7 +129,7 @@ def _content(body: bytes, envelope: Envelope, codec: EventCodec) -> Iterator[tup
         yield "UNREADABLE", str(error)
     try:
         canonical = encode_json(msgspec.json.decode(body))
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeError):
         canonical = b""
     if canonical != body:
         yield "NOT_CANONICAL", "the body is not the canonical form of what it says"

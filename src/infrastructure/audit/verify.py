@@ -2,8 +2,9 @@
 
 Nearly every event is as it must be, so the common case is made fast. What the columns say is put
 together into the text that must stand around the event's data, and compared with the body at once;
-that also proves the envelope canonical. The data of a batch is checked one type at a time. Whatever
-does not pass is examined on its own, in `examine.py`.
+that also proves the envelope canonical, if no column holds a character that JSON would escape. The
+data of a batch is checked one type at a time. Whatever does not pass is examined on its own, in
+`examine.py`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from traderbot.infrastructure.event_store.merkle import Frontier
 
 LISTED = 100
 _ACTOR_END = b'},"causation_id":"'  # not inside a text: there the quotes would be escaped
+_SPECIAL = bytes(range(0x20)) + b'"\\'  # what JSON cannot hold in a text as it is
+_QUOTES = 46  # around the data of one event, when every column is free of special characters
 
 
 def verify(reader: LogReader, codec: EventCodec, progress: Progress | None) -> VerifyReport:
@@ -71,6 +74,7 @@ class _Verification:
     def batch(self, rows: list[Row]) -> None:
         heads, actors = self.heads, self._actors
         hashes: list[bytes] = []
+        around: list[bytes] = []
         examined: set[int] = set()
         data: defaultdict[tuple[str, int], list[bytes]] = defaultdict(list)
         # One long loop on purpose: a call per event would cost a tenth of everything.
@@ -118,17 +122,22 @@ class _Verification:
             if good:
                 heads[stream] = (version, leaf)
                 data[type_, schema].append(body[cut + len(start) : -len(end)])
+                around += (start, end)
             else:
                 computed = self._examine(EventColumns(*row))
                 examined.add(position)
             hashes.append(computed)
         self.frontier.extend(hashes)
         self._check_positions(rows)
-        for (type_, schema), texts in data.items():
-            if not self._codec.all_canonical(type_, schema, texts):
-                for it in map(EventColumns._make, rows):
-                    if (it.type, it.schema) == (type_, schema) and it.position not in examined:
-                        self._report(examine(it, None, self._codec))
+        suspects = {
+            kind for kind, texts in data.items() if not self._codec.all_canonical(*kind, texts)
+        }
+        if not _plain(around):
+            suspects = set(data)
+        if suspects:
+            for it in map(EventColumns._make, rows):
+                if (it.type, it.schema) in suspects and it.position not in examined:
+                    self._report(examine(it, None, self._codec))
 
     def _examine(self, row: EventColumns) -> bytes:
         found = examine(row, self.heads, self._codec)
@@ -153,6 +162,13 @@ class _Verification:
         self._position = last
 
 
+def _plain(around: list[bytes]) -> bool:
+    """Whether the texts around the data of some events have their own quotes and nothing else."""
+    everything = b"".join(around)
+    special = len(everything) - len(everything.translate(None, _SPECIAL))
+    return 2 * special == _QUOTES * len(around)
+
+
 class _Actors(dict[bytes, tuple[str, str] | None]):
     """Type and id of an actor by its canonical JSON; None for what is no canonical actor."""
 
@@ -166,7 +182,7 @@ class _Actors(dict[bytes, tuple[str, str] | None]):
 def _actor(stored: bytes) -> tuple[str, str] | None:
     try:
         it = _take_actor_apart(stored + b"}").actor
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     canonical = encode_json({"actor": {"id": it.id, "type": it.type, "via": it.via}})[:-1]
     return (it.type, it.id) if canonical == stored else None

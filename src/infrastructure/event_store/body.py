@@ -6,6 +6,7 @@ fractional numbers). Stored verbatim; `tests/vectors/event-body-v1.json` freezes
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
@@ -66,10 +67,11 @@ def compose(
     type_: str,
     version: int,
 ) -> bytes:
-    """Return the body. Ids, instants, stream and type are this program's own ASCII texts.
+    """Return the body. Other ids, instants, stream and type are this program's own ASCII texts.
 
     Raises:
-        InvalidValueError: the text holds a lone surrogate, or the body is too long.
+        InvalidValueError: the text holds a lone surrogate, a cause or correlation is not named by
+            a plain id, or the body is too long.
     """
     try:
         payload = encode_json(data)
@@ -80,8 +82,8 @@ def compose(
     body = b"".join(
         (
             _actor(actor),
-            f',"causation_id":"{causation_id}","command_id":"{command_id}"'
-            f',"correlation_id":"{correlation_id}","data":'.encode(),
+            f',"causation_id":"{_plain(causation_id)}","command_id":"{command_id}"'
+            f',"correlation_id":"{_plain(correlation_id)}","data":'.encode(),
             payload,
             f',"id":"{id_}","occurred_at":"{occurred_at}","prev":"{prev.hex()}"'
             f',"recorded_at":"{recorded_at}","schema":{schema},"spec":"{SPEC}"'
@@ -100,6 +102,18 @@ def leaf_hash(body: bytes) -> bytes:
 
 
 take_apart = msgspec.json.Decoder(Envelope).decode
+
+
+# Whoever calls may name causes, and nothing they write may need escaping or end the text.
+_PLAIN = re.compile(r"[!#-\[\]-~]{1,200}", re.ASCII)
+
+
+@lru_cache(maxsize=1024)
+def _plain(id_: str) -> str:
+    if _PLAIN.fullmatch(id_) is None:
+        msg = f"not a plain id: {id_!r:.60} (visible ASCII characters, no quote, no backslash)"
+        raise InvalidValueError(msg)
+    return id_
 
 
 @lru_cache(maxsize=1024)

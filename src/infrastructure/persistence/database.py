@@ -131,6 +131,7 @@ def _postgres_options(*, write: bool) -> dict[str, Any]:
         # Every statement of the writer finds its rows by key. Plans are prepared while the tables
         # are still small, and a scan chosen then would stay when they are not.
         settings |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+        settings |= {"jit": "off"}  # compiling takes longer than anything the writer asks for
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {
         "options": options,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from traderbot.application.ports.venue import WorkingOrder
 from traderbot.application.views import (
@@ -86,8 +87,8 @@ def portfolio_view(
         name=row.name,
         opened_at=row.opened_at,
         updated_at=row.updated_at,
-        cash={currency(it.currency): _cash(it) for it in balances},
-        positions={symbol(it.symbol): _position(it) for it in positions},
+        cash=MappingProxyType({currency(it.currency): _cash(it) for it in balances}),
+        positions=MappingProxyType({symbol(it.symbol): _position(it) for it in positions}),
         version=row.stream_version,
     )
     return PortfolioView.of(portfolio)

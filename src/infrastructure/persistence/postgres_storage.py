@@ -34,7 +34,8 @@ _INSERT_STREAM = postgres_insert(StreamRow.__table__)  # type: ignore[arg-type]
 _INSERT_ANSWER = postgres_insert(AnswerRow.__table__)  # type: ignore[arg-type]
 _INSERT_PROFILE = postgres_insert(ProfileRow.__table__)  # type: ignore[arg-type]
 _LOCK_STREAMS = (
-    "SELECT stream_id, version FROM streams WHERE stream_id = ANY(%s) ORDER BY stream_id FOR UPDATE"
+    "SELECT stream_id, version FROM streams WHERE stream_id = ANY(%s::text[]) "
+    "ORDER BY stream_id FOR UPDATE"
 )
 _MOVE_STREAMS = (
     "UPDATE streams s SET version = t.version, head_hash = t.head_hash "
@@ -149,6 +150,8 @@ class PostgresTransaction:
         try:
             with self._connection.pipeline():
                 locked, counted = self._send(changes)
+        except TypeError as error:  # a row holds what no column can
+            raise psycopg.ProgrammingError(str(error)) from error
         except psycopg.errors.UniqueViolation as error:
             msg = "a stream, an idempotency key or an address was taken meanwhile"
             raise StaleStreamError(msg) from error
@@ -188,7 +191,7 @@ class PostgresTransaction:
         grown = [it for it in changes.streams if it.expected]
         known = sorted([it.stream_id for it in grown] + [it[0] for it in changes.unchanged])
         self._insert(_INSERT_ANSWER, changes.answers)
-        locked = execute(_LOCK_STREAMS, (known,)) if known else None
+        locked = execute(_LOCK_STREAMS, columns_of([(it,) for it in known])) if known else None
         self._insert(
             _INSERT_STREAM,
             [

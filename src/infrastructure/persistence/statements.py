@@ -55,9 +55,30 @@ def postgres_upsert(table: Table) -> str:
     )
 
 
-def columns_of(rows: Sequence[Row]) -> list[list[Any]]:
-    """Return rows as columns."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """Return rows as columns, each as the text of a PostgreSQL array.
+
+    The driver can turn lists into arrays itself, element by element in Python: that took half of
+    the time of a commit.
+    """
+    return ["{" + ",".join(map(_element, column)) + "}" for column in zip(*rows, strict=True)]
+
+
+def _element(value: Any) -> str:  # noqa: ANN401 - what a row may hold
+    if isinstance(value, str):
+        if "\\" in value or '"' in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{value}"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, int):
+        return str(value)
+    msg = f"a row cannot hold a {type(value).__name__}"
+    raise TypeError(msg)
 
 
 def _settable(table: Table) -> list[Any]:

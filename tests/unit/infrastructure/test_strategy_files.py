@@ -52,7 +52,7 @@ def test_no_file_hides_a_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("import\n", "line 1: invalid syntax"),
+        ("1 +\n", "line 1: invalid syntax"),
         ("\n\nraise ValueError('no')\n", "line 3: ValueError: no"),
         ("import nothing_of_this_name\n", "line 1: ModuleNotFoundError"),
         (_STRATEGY.replace("MINE", "TWO WORDS"), "not a strategy's name"),

@@ -138,6 +138,20 @@ def test_a_lone_surrogate_is_refused() -> None:
         compose(**PLAIN, data={"note": "\ud83e"})
 
 
+@pytest.mark.parametrize("text", ['a"b', "a\\b", "a\nb", "a b", "", "é", "x" * 201])
+@pytest.mark.parametrize("field", ["causation_id", "correlation_id"])
+def test_a_cause_named_by_no_plain_id_is_refused(field: str, text: str) -> None:
+    with pytest.raises(InvalidValueError, match="plain id"):
+        compose(**{**PLAIN, "data": {}, field: text})
+
+
+def test_a_cause_may_be_named_as_other_programs_do() -> None:
+    body = compose(
+        **{**PLAIN, "data": {}, "correlation_id": "00-4bf92f3577b34da6a3ce929d0e0e4736-01"}
+    )
+    assert body == stdlib(body)
+
+
 def test_a_body_longer_than_an_entry_of_a_tile_is_refused() -> None:
     empty = len(compose(**PLAIN, data={"note": ""}))
     longest = compose(**PLAIN, data={"note": "x" * (MAX_BODY - empty)})

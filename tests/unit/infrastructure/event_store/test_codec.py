@@ -24,7 +24,7 @@ from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.event_types import EVENT_TYPES
 from traderbot.infrastructure.event_store.interning import Interned
 from traderbot.infrastructure.event_store.upcasters import upcast
-from traderbot.infrastructure.event_store.wire import wire_of
+from traderbot.infrastructure.event_store.wire import wire_of, wire_of_dataclass
 
 CODEC = EventCodec()
 FILLED = body_of(EXAMPLES["order.filled"])
@@ -112,6 +112,16 @@ def test_a_body_with_line_breaks_is_still_one_event() -> None:
 
 
 # --- what cannot be read ----------------------------------------------------------------------
+
+
+def test_a_body_recorded_at_no_instant_is_corrupt_history() -> None:
+    for text in (b"noon", b"2025-01-02T12:00:00.000000"):
+        body = FILLED.replace(
+            b'"recorded_at":"2025-01-02T12:00:00.000000Z"', b'"recorded_at":"' + text + b'"'
+        )
+        assert body != FILLED
+        with pytest.raises(CorruptHistoryError, match="not an instant"):
+            CODEC.recorded(1, body, leaf_hash(body))
 
 
 def test_an_unknown_type_is_corrupt_history() -> None:
@@ -302,6 +312,18 @@ def test_an_upcaster_that_makes_nonsense_is_corrupt_history() -> None:
     nonsense = {**UPCASTERS, ("thing.weighed", 2): lambda _: {"thing": 7}}
     with pytest.raises(CorruptHistoryError):
         EventCodec(REGISTRY, nonsense).decode("thing.weighed", 1, WEIGHINGS[1], NOON)
+
+
+def test_a_dataclass_without_slots_is_made_by_its_own_constructor() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Loose:
+        amount: Quantity
+        at: datetime
+
+    wire = wire_of_dataclass(Loose, without=("at",))
+    assert wire.decode is not None
+    made = wire.decode(wire.type(amount="1.5"), NOON)
+    assert made == Loose(amount=Quantity("1.5"), at=NOON)
 
 
 # --- interning --------------------------------------------------------------------------------
