@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.databases import Databases
 from benchmarks.harness import Claim, Contestant, print_rates, ratio, take_turns
 from benchmarks.history import our_history, peer_history
-from traderbot.infrastructure.audit.folding import fold_into, fold_log
+from traderbot.infrastructure.audit.folding import fold_into, fold_log, no_collecting
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.persistence.database import reader_engine
@@ -35,7 +35,7 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
     def orders(_n: int) -> float:
         start = time.perf_counter()
         states: dict[str, Any] = {}
-        with engine.connect() as connection:
+        with engine.connect() as connection, no_collecting():
             for batch in LogReader(connection).bodies():
                 rows = [row for row in batch if row[1].startswith("order-")]
                 fold_into(states, rows, codec.events_of([body for _, _, body in rows]))

@@ -43,7 +43,7 @@ def fold_log(
     states: States = {}
     stopped: set[str] = set()
     done = 0
-    with _no_collecting():
+    with no_collecting():
         for batch in reader.bodies() if size else ():
             rows = batch[: size - done]
             events = codec.events_of([body for _, _, body in rows])
@@ -59,7 +59,7 @@ def fold_log(
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
+def no_collecting() -> Iterator[None]:
     """Pause the search for reference cycles: states have none, and there are ever more of them.
 
     It would walk all that was folded so far again and again, a third of the time of a long log.
