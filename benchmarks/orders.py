@@ -128,12 +128,12 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
     kind = databases.kind
     return [
         Claim(
-            f"{kind}: 64 callers, orders with everything / ORM session per call",
+            f"{kind}: 64 coroutines, orders with everything / ORM session per call, 64 threads",
             8,
             ratio(tasks, orm_many),
         ),
         Claim(
-            f"{kind}: 64 callers, orders with everything / eventsourcing plain append",
+            f"{kind}: 64 coroutines, orders with everything / eventsourcing append, 64 threads",
             3,
             ratio(tasks, peer_many),
         ),

@@ -1,8 +1,8 @@
 """Statements of the write path, made once from the table definitions.
 
 The hot path hands rows to the driver as they are: amounts and instants as text in their canonical
-form, which SQLite stores and PostgreSQL casts. Building a statement per call costs six times as
-much, an ORM flush eleven times (docs/decisions/0005).
+form, which SQLite stores and PostgreSQL casts. Why statements are
+neither built per call nor left to an ORM flush: docs/decisions/0005.
 """
 
 from __future__ import annotations
@@ -58,8 +58,7 @@ def postgres_upsert(table: Table) -> str:
 def columns_of(rows: Sequence[Row]) -> list[str]:
     """Return rows as columns, each as the text of a PostgreSQL array.
 
-    The driver can turn lists into arrays itself, element by element in Python: that took half of
-    the time of a commit.
+    The driver can turn lists into arrays itself, but does so element by element in Python.
     """
     return ["{" + ",".join(map(_element, column)) + "}" for column in zip(*rows, strict=True)]
 
