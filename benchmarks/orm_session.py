@@ -24,13 +24,13 @@ from traderbot.domain.shared.values import Money, Price, Quantity, symbol
 from traderbot.infrastructure.event_store.body import GENESIS, compose, leaf_hash
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.database import writer_engine
+from traderbot.infrastructure.persistence.log_tables import LogQueueRow
 from traderbot.infrastructure.persistence.migrate import upgrade
 from traderbot.infrastructure.persistence.tables import (
     AnswerRow,
     BalanceRow,
     EventRow,
     LedgerRow,
-    LogQueueRow,
     OrderRow,
     PortfolioRow,
     StreamRow,

@@ -13,6 +13,12 @@ from traderbot.application.commands.bots import (
     StopBotHandler,
 )
 from traderbot.application.commands.cancel_order import CancelOrder, CancelOrderHandler
+from traderbot.application.commands.operations import (
+    DiscardParked,
+    DiscardParkedHandler,
+    RecordEpoch,
+    RecordEpochHandler,
+)
 from traderbot.application.commands.place_order import PlaceOrder, PlaceOrderHandler
 from traderbot.application.commands.portfolios import (
     Deposit,
@@ -55,6 +61,8 @@ class UseCases:
     start_bot: StartBotHandler
     decide_on_bar: DecideOnBarHandler
     stop_bot: StopBotHandler
+    record_epoch: RecordEpochHandler
+    discard_parked: DiscardParkedHandler
 
     @staticmethod
     def build(limits: Limits, clock: Clock, ids: IdSource) -> UseCases:
@@ -72,6 +80,8 @@ class UseCases:
             start_bot=StartBotHandler(clock=clock, ids=ids),
             decide_on_bar=DecideOnBarHandler(limits=limits, ids=ids),
             stop_bot=StopBotHandler(clock=clock),
+            record_epoch=RecordEpochHandler(clock=clock),
+            discard_parked=DiscardParkedHandler(clock=clock),
         )
 
     def handlers(self) -> Handlers:
@@ -89,4 +99,6 @@ class UseCases:
             StartBot: self.start_bot,
             DecideOnBar: self.decide_on_bar,
             StopBot: self.stop_bot,
+            RecordEpoch: self.record_epoch,
+            DiscardParked: self.discard_parked,
         }

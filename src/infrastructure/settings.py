@@ -30,6 +30,7 @@ from traderbot.infrastructure.settings_check import (
 )
 from traderbot.infrastructure.settings_secret import SecretFileError, kept_secret
 from traderbot.infrastructure.settings_sections import (
+    AuditSettings,
     AuthSettings,
     DatabaseSettings,
     DataSettings,
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     trading: TradingSettings = Field(default_factory=TradingSettings)
     risk: RiskSettings = Field(default_factory=RiskSettings)
     writer: WriterSettings = Field(default_factory=WriterSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
 
     # Who set which variable; a variable that is missing here kept its default.

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from traderbot.infrastructure.settings_types import (
+    AnchorFile,
     DatabaseUrl,
     Folder,
     Hosts,
@@ -13,8 +14,10 @@ from traderbot.infrastructure.settings_types import (
     PaperOnly,
     PlainDecimal,
     RedisUrl,
+    SealingKey,
     SigningSecret,
     Word,
+    WordOrNone,
 )
 
 
@@ -117,6 +120,41 @@ class WriterSettings(Section):
 
     max_batch: int = Field(
         default=256, ge=1, le=10_000, description="most commands in one commit; 1 to 10000"
+    )
+
+
+class AuditSettings(Section):
+    """How the log is sealed, and where its checkpoints are kept outside the database."""
+
+    signing_key: SealingKey = Field(
+        default=None,
+        description="Ed25519 private key that signs checkpoints of the log: 32 bytes in base64."
+        " Development makes one at first run, production needs one of its own",
+    )
+    origin: WordOrNone = Field(
+        default=None,
+        description="name of this log in its checkpoints, such as example.org/traderbot;"
+        " by default traderbot.local/ and the name of the database",
+    )
+    anchor_path: AnchorFile = Field(
+        default=None,
+        description="file that checkpoints are appended to, best on another volume; by default"
+        " beside the SQLite file, or in the data folder",
+    )
+    seal_milliseconds: int = Field(
+        default=50, ge=5, le=1000, description="how often waiting events are sealed; 5 to 1000"
+    )
+    checkpoint_milliseconds: int = Field(
+        default=1000,
+        ge=5,
+        le=60_000,
+        description="longest time until new events are under a signed checkpoint; 5 to 60000",
+    )
+    anchor_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=86_400,
+        description="longest time until a new checkpoint is in the anchor file; 1 to 86400",
     )
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from base64 import b64decode
+from binascii import Error as Base64Error
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstrain
 from pydantic_settings import NoDecode
 
 MIN_SECRET_BYTES: Final = 32
+SEED_BYTES: Final = 32  # of an Ed25519 private key (RFC 8032)
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?")
 _ORIGIN: Final = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
@@ -79,6 +82,19 @@ def _redis(value: SecretStr | None) -> SecretStr | None:
     return _with_scheme(value, _REDIS_SCHEMES)
 
 
+def _seed(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    try:
+        size = len(b64decode(value.get_secret_value(), validate=True))
+    except (Base64Error, ValueError):
+        size = 0
+    if size != SEED_BYTES:
+        msg = f"must be {SEED_BYTES} bytes in base64"
+        raise ValueError(msg) from None  # and no cause above: both would carry the secret
+    return value
+
+
 def _with_scheme(value: SecretStr | None, schemes: Sequence[str]) -> SecretStr | None:
     if value is None:
         return None
@@ -120,6 +136,12 @@ RedisUrl = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterVal
 SigningSecret = Annotated[
     SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_long_enough)
 ]
+WordOrNone = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")] | None,
+    BeforeValidator(_none_if_empty),
+]
+SealingKey = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_seed)]
+AnchorFile = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_hosts)]
 PaperOnly = Annotated[Literal["paper", "live"], AfterValidator(_paper_only)]

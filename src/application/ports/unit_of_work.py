@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.bots.events import BotEvent
+from traderbot.domain.operations.events import OperationsEvent
+from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.events import OrderEvent
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.events import PortfolioEvent
@@ -88,6 +90,11 @@ class UnitOfWork(Protocol):
     @property
     def bots(self) -> Repository[BotRun, BotEvent]:
         """Runs of strategies."""
+        ...
+
+    @property
+    def operations(self) -> Repository[Operations, OperationsEvent]:
+        """What operators decided about the log's machinery; one aggregate."""
         ...
 
     @property

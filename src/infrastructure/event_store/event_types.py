@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.bots.events import BotDecided, BotStarted, BotStopped
+from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
 from traderbot.domain.orders.events import (
     OrderAccepted,
     OrderApproved,
@@ -44,4 +45,6 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "bot.started": (BotStarted, 1),
     "bot.decided": (BotDecided, 1),
     "bot.stopped": (BotStopped, 1),
+    "operations.epoch_started": (EpochStarted, 1),
+    "operations.parked_discarded": (ParkedDiscarded, 1),
 }

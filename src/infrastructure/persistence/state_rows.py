@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.bots.bot_run import BotRun
+from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.events import FillBooked
 from traderbot.domain.portfolio.ledger import postings
@@ -226,9 +227,15 @@ def _ledger_and_trades(
     return ledger, trades
 
 
+def _no_rows(_before: Any, _after: Any, _events: Iterable[Versioned]) -> Rows:  # noqa: ANN401 - any aggregate
+    """Return nothing: such streams are read from the log alone."""
+    return {}
+
+
 _ROWS: dict[type, Callable[[Any, Any, Iterable[Versioned]], Rows]] = {
     User: _user_rows,
     Portfolio: _portfolio_rows,
     Order: _order_rows,
     BotRun: _bot_rows,
+    Operations: _no_rows,
 }

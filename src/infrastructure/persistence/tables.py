@@ -1,8 +1,8 @@
 """Every table of the platform, defined once; migrations and statements are made from these.
 
-`events` is the truth. The tables after it are state rows: what the events add up to, kept in the
-same transaction, for reading. `audit diff` proves that they agree, `audit rebuild` makes them
-again.
+`events` is the truth. The tables here are state rows: what the events add up to, kept in the same
+transaction, for reading. `audit diff` proves that they agree, `audit rebuild` makes them again.
+What seals the log and follows it has tables of its own, in `log_tables.py`.
 Amounts are `ExactDecimal`, instants `UtcInstant`; ids are UUID text.
 """
 
@@ -18,8 +18,8 @@ from traderbot.infrastructure.persistence.metadata import metadata as shared_met
 from traderbot.infrastructure.persistence.types import ExactDecimal, UtcInstant
 
 # In SQLite, keep such a table in the tree of its key instead of in a second one beside it.
-_ONE_TREE = {"sqlite_with_rowid": False}
-_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER by that name
+ONE_TREE = {"sqlite_with_rowid": False}
+BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER by that name
 
 
 class Base(DeclarativeBase):
@@ -31,7 +31,7 @@ class Base(DeclarativeBase):
         datetime: UtcInstant,
         str: Text,
         bytes: LargeBinary,
-        int: _BIG,
+        int: BIG,
     }
 
 
@@ -39,7 +39,7 @@ class StreamRow(Base):
     """One aggregate's history: how long it is and the hash of its last event."""
 
     __tablename__ = "streams"
-    __table_args__ = _ONE_TREE
+    __table_args__ = ONE_TREE
 
     stream_id: Mapped[str] = mapped_column(primary_key=True)
     category: Mapped[str]
@@ -126,7 +126,7 @@ class BalanceRow(Base):
     """One currency of a portfolio."""
 
     __tablename__ = "balances"
-    __table_args__ = _ONE_TREE
+    __table_args__ = ONE_TREE
 
     portfolio_id: Mapped[str] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)
@@ -140,7 +140,7 @@ class PositionRow(Base):
     """What a portfolio holds of one symbol; `quantity` is below zero when short."""
 
     __tablename__ = "positions"
-    __table_args__ = _ONE_TREE
+    __table_args__ = ONE_TREE
 
     portfolio_id: Mapped[str] = mapped_column(primary_key=True)
     symbol: Mapped[str] = mapped_column(primary_key=True)
@@ -169,7 +169,7 @@ class OrderRow(Base):
             sqlite_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
             postgresql_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
         ),
-        _ONE_TREE,
+        ONE_TREE,
     )
 
     order_id: Mapped[str] = mapped_column(primary_key=True)
@@ -200,7 +200,7 @@ class TradeRow(Base):
     """One booked fill."""
 
     __tablename__ = "trades"
-    __table_args__ = (Index(None, "portfolio_id", "at"), _ONE_TREE)
+    __table_args__ = (Index(None, "portfolio_id", "at"), ONE_TREE)
 
     order_id: Mapped[str] = mapped_column(primary_key=True)
     fill_id: Mapped[str] = mapped_column(primary_key=True)
@@ -223,7 +223,7 @@ class LedgerRow(Base):
     """One posting of the double-entry ledger; the lines of one event sum to zero."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = _ONE_TREE
+    __table_args__ = ONE_TREE
 
     portfolio_id: Mapped[str] = mapped_column(primary_key=True)
     stream_version: Mapped[int] = mapped_column(primary_key=True)
@@ -256,11 +256,3 @@ class BotRunRow(Base):
     decisions: Mapped[int]
     order_id: Mapped[str | None]
     stream_version: Mapped[int]
-
-
-class LogQueueRow(Base):
-    """An event that waits for its place in the sealed log (PostgreSQL only)."""
-
-    __tablename__ = "log_queue"
-
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -17,6 +17,7 @@ from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.bots.bot_run import BotRun
+from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.errors import InvalidValueError
@@ -41,6 +42,7 @@ CATEGORIES: dict[str, Callable[[Any], Any]] = {
     "portfolio": Portfolio.begin,
     "order": Order.begin,
     "bot": BotRun.begin,
+    "operations": Operations.begin,
 }
 
 
@@ -120,6 +122,7 @@ class BatchUnit:
         self.portfolios = _Repository(self, "portfolio")
         self.orders = _Repository(self, "order")
         self.bots = _Repository(self, "bot")
+        self.operations = _Repository(self, "operations")
         self.profiles = self
         self.references = self
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from traderbot.infrastructure.persistence import bar_table, tables
+from traderbot.infrastructure.persistence import bar_table, log_tables, tables
 
-assert bar_table  # noqa: S101 - imported so that its table is known to `alembic check`
+# Imported so that their tables are known to `alembic check`.
+assert bar_table  # noqa: S101
+assert log_tables  # noqa: S101
 
 context.configure(
     connection=context.config.attributes["connection"],

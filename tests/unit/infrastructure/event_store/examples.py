@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests import builders
 from traderbot.application.ports.recorded import DomainEvent
+from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
 from traderbot.domain.orders.ticket import Fill, OrderKind, Ticket
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
@@ -48,6 +49,23 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "bot.started": builders.started(parameters={"period": "14", "Z": "1", "a": ""}),
     "bot.decided": builders.decided(signal="BUY", order_id=_OTHER_ORDER, blocking_code=None),
     "bot.stopped": builders.stopped(),
+    "operations.epoch_started": EpochStarted(
+        at=_AT,
+        epoch=2,
+        origin="example.org/log",
+        reason="restored the copy of Monday",
+        size=7,
+        root="5a" * 32,
+        published_size=9,
+        published_root="a5" * 32,
+    ),
+    "operations.parked_discarded": ParkedDiscarded(
+        at=_AT,
+        subscription="notification",
+        log_index=2**53 - 1,
+        event_id="0192f0c1-0000-7000-8000-0000000000e1",
+        reason="the address is gone: \u201cno such host\u201d",
+    ),
 }
 
 _ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
@@ -58,6 +76,7 @@ _SYMBOLS = st.from_regex(r"[A-Z0-9]{1,10}([.-][A-Z0-9]{1,4})?(/[A-Z0-9]{2,10})?"
 _VALUES: Mapping[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=20),
     bool: st.booleans(),
+    int: st.integers(1 - 2**53, 2**53 - 1),
     Decimal: _AMOUNTS.map(lambda it: Money(it, "USD").amount),
     datetime: st.datetimes(timezones=st.just(UTC)),
     Quantity: _QUANTITIES.map(Quantity),
