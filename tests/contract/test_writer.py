@@ -23,6 +23,7 @@ from tests.stores import (
     Store,
     at_once,
     keyed,
+    until,
 )
 from traderbot.application.commands.portfolios import Deposit, Withdraw
 from traderbot.application.commands.users import DeactivateUser
@@ -402,7 +403,7 @@ def test_what_waits_is_finished_before_closing(store: Store) -> None:
         waiting = [pool.submit(desk.deposit, owned, "1 USD") for _ in range(10)]
         desk._wait_for(10)
         closing = pool.submit(desk.writer.close)
-        desk._wait_for(11)
+        until(lambda: desk.writer._closed)
         go.set()
         closing.result(10)
         assert sorted(free(it.result(10)) for it in waiting) == list(range(1, 11))

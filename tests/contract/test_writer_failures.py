@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from time import monotonic
+from types import FrameType
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,8 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tests.stores import Desk, Meddled, Owned, SqlStore, at_once, until
+from tests.stores import ORIGIN, Desk, Meddled, Owned, SqlStore, Store, at_once, until
+from traderbot.application.commands.portfolios import Deposit
 from traderbot.application.errors import (
     DatabaseUnavailableError,
     ExternalError,
@@ -26,6 +29,7 @@ from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.views import OrderView
 from traderbot.domain.shared.ids import OrderId
+from traderbot.domain.shared.values import Money
 from traderbot.infrastructure.embedded.postgres import PostgresServer, postgres
 from traderbot.infrastructure.persistence.database import writer_engine
 from traderbot.infrastructure.persistence.migrate import upgrade
@@ -286,7 +290,7 @@ def test_the_connections_of_the_application_are_durable(sql_store: SqlStore) -> 
     storage.close()
 
 
-@pytest.mark.parametrize("thrown", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+@pytest.mark.parametrize("thrown", [SystemExit, asyncio.CancelledError])
 def test_nothing_a_handler_throws_ends_the_writer(
     sql_store: SqlStore, thrown: type[BaseException]
 ) -> None:
@@ -298,6 +302,70 @@ def test_nothing_a_handler_throws_ends_the_writer(
     with pytest.raises(RuntimeError, match=thrown.__name__):
         desk.do(leave)
     assert desk.do(lambda _unit: "still here") == "still here"
+
+
+def test_an_interrupt_reaches_the_caller_it_was_meant_for(store: Store) -> None:
+    """A lone caller's command runs in the caller's own thread."""
+    desk = store.desk()
+
+    def leave(_unit: UnitOfWork) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.do(leave)
+    assert desk.do(lambda _unit: "still here") == "still here"
+
+
+def test_an_interrupt_among_many_callers_is_the_commands_own_failure(store: Store) -> None:
+    desk = store.desk()
+
+    def leave(_unit: UnitOfWork) -> None:
+        raise KeyboardInterrupt
+
+    outcomes = desk.together([lambda: desk.do(leave), lambda: desk.do(lambda _unit: "served")])
+    assert (type(outcomes[0]), outcomes[1]) == (RuntimeError, "served")
+
+
+def test_an_interrupt_at_any_line_leaves_a_whole_writer(sql_store: SqlStore) -> None:
+    """Ctrl-C strikes between any two lines: what is asked again with its key is done once."""
+    desk = sql_store.desk()
+    owned = desk.portfolio(None)
+    number, struck = 0, True
+    while struck:
+        number += 1
+        command = Deposit(owner_id=owned.owner, portfolio_id=owned.id, amount=Money("1", "USD"))
+        with striking_at(number) as strike, suppress(KeyboardInterrupt):
+            desk.run(command, key=f"{number}")
+        struck = strike.is_set()
+        desk.run(command, key=f"{number}")
+        assert at_once([lambda: desk.portfolio_now(owned).version], 1) == [1 + number]
+    assert number > 100
+    assert balance(desk, owned) == number
+    assert asyncio.run(desk.writer.execute(command, ORIGIN)).version == 2 + number
+
+
+@contextmanager
+def striking_at(number: int) -> Iterator[Event]:
+    """Raise KeyboardInterrupt at the n-th line of this thread's way through the writer."""
+    left, struck = number, Event()
+
+    def trace(frame: FrameType, kind: str, _argument: object) -> Any:
+        nonlocal left
+        if "/infrastructure/persistence/" not in frame.f_code.co_filename:
+            return None
+        if kind == "line" and not struck.is_set():
+            left -= 1
+            if left == 0:
+                struck.set()
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield struck
+    finally:
+        sys.settrace(before)
 
 
 @pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)

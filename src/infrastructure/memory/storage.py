@@ -48,6 +48,9 @@ class MemoryStorage:
         """Count a commit of one's own as seen."""
         self._seen = self._memory.commits
 
+    def distrust_connection(self) -> None:
+        """There is none, and what was not committed is nowhere."""
+
     def close(self) -> None:
         """Nothing is held between transactions."""
 
@@ -60,6 +63,7 @@ class MemoryTransaction:
         self._storage = storage
         self._memory = memory
         self._changes = Changes()
+        self._open = True
 
     def stream_after(self, stream_id: str, version: int) -> StoredStream:
         """Return what follows in a stream."""
@@ -115,11 +119,16 @@ class MemoryTransaction:
                 memory.profiles[profile.email] = profile
             memory.commits += 1
         self._storage.committed()
-        memory.writing.release()
+        self._end()
 
     def rollback(self) -> None:
-        """Forget it."""
-        self._memory.writing.release()
+        """Forget it. After a commit there is nothing to forget."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._open:
+            self._open = False
+            self._memory.writing.release()
 
 
 def _check_chain(changes: Changes) -> None:

@@ -101,6 +101,8 @@ def _sqlite_engine(url: URL, *, begin: str, query_only: bool, pool: dict[str, An
         connection.execute("PRAGMA wal_autocheckpoint=10000")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
+        # Without it INSERT OR REPLACE would delete an event past the trigger that refuses it.
+        connection.execute("PRAGMA recursive_triggers=ON")
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
         connection.execute(f"PRAGMA query_only={'ON' if query_only else 'OFF'}")
         found = connection.execute("PRAGMA synchronous").fetchone()[0]
@@ -131,6 +133,7 @@ def _postgres_options(*, write: bool) -> dict[str, Any]:
         # Every statement of the writer finds its rows by key. Plans are prepared while the tables
         # are still small, and a scan chosen then would stay when they are not.
         settings |= {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+        settings |= {"plan_cache_mode": "force_generic_plan"}  # planned once, not for each batch
         settings |= {"jit": "off"}  # compiling takes longer than anything the writer asks for
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {

@@ -1,4 +1,4 @@
-"""The writer's storage on PostgreSQL: set-based statements, one round trip for a whole batch."""
+"""The writer's storage on PostgreSQL: one statement and one round trip for a whole batch."""
 
 from __future__ import annotations
 
@@ -13,50 +13,15 @@ from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Price, Symbol
-from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
-from traderbot.infrastructure.persistence.statements import (
-    Row,
-    columns_of,
-    postgres_insert,
-    postgres_upsert,
-)
+from traderbot.infrastructure.persistence.postgres_writing import writing
+from traderbot.infrastructure.persistence.statements import columns_of
 from traderbot.infrastructure.persistence.storage import (
     Answer,
     Changes,
     StaleStreamError,
     StoredStream,
 )
-from traderbot.infrastructure.persistence.tables import AnswerRow, ProfileRow, StreamRow
 
-_UPSERT = {table: postgres_upsert(table) for table in STATE_TABLES}
-_INSERT = {table: postgres_insert(table) for table in STATE_TABLES}
-_INSERT_STREAM = postgres_insert(StreamRow.__table__)  # type: ignore[arg-type]
-_INSERT_ANSWER = postgres_insert(AnswerRow.__table__)  # type: ignore[arg-type]
-_INSERT_PROFILE = postgres_insert(ProfileRow.__table__)  # type: ignore[arg-type]
-_LOCK_STREAMS = (
-    "SELECT stream_id, version FROM streams WHERE stream_id = ANY(%s::text[]) "
-    "ORDER BY stream_id FOR UPDATE"
-)
-_MOVE_STREAMS = (
-    "UPDATE streams s SET version = t.version, head_hash = t.head_hash "
-    "FROM unnest(%s::text[], %s::bigint[], %s::bytea[], %s::bigint[]) "
-    "AS t(stream_id, version, head_hash, expected) "
-    "WHERE s.stream_id = t.stream_id AND s.version = t.expected"
-)
-# The stream rows are locked before a position is drawn, so within a stream positions rise with
-# versions. The queue is what the sealer drains: never follow `events` by position.
-_EVENT_COLUMNS = (
-    "event_id, stream_id, version, type, schema, occurred_at, recorded_at, command_id, "
-    "correlation_id, causation_id, actor_type, actor_id, body, leaf_hash"
-)
-_INSERT_EVENTS = (
-    f"WITH written AS (INSERT INTO events ({_EVENT_COLUMNS}) "  # noqa: S608 - our own names
-    f"SELECT {_EVENT_COLUMNS} FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], "
-    "%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], "
-    f"%s::text[], %s::text[], %s::bytea[], %s::bytea[]) WITH ORDINALITY AS t({_EVENT_COLUMNS}, ord)"
-    " ORDER BY ord RETURNING position) "
-    "INSERT INTO log_queue (position) SELECT position FROM written"
-)
 _STREAM_AFTER = (
     "SELECT body, leaf_hash FROM events WHERE stream_id = %s AND version > %s ORDER BY version"
 )
@@ -66,9 +31,6 @@ _ANSWERS = (
 )
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = %s"
 _LATEST = "SELECT close FROM bars WHERE symbol = %s ORDER BY at DESC LIMIT 1"
-
-
-_Cursor = psycopg.Cursor[Any]
 
 
 class PostgresStorage:
@@ -98,6 +60,11 @@ class PostgresStorage:
     def seen_elsewhere(self) -> bool:
         """Not asked of PostgreSQL: every stream decided upon is locked and compared in `write`."""
         return False
+
+    def distrust_connection(self) -> None:
+        """Close the session; the server rolls back what it had begun."""
+        if not self._connection.closed:
+            self._driver().close()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -146,10 +113,11 @@ class PostgresTransaction:
         return None if row is None else Price(row[0])
 
     def write(self, changes: Changes) -> None:
-        """Write all of it in one round trip. Raises StaleStreamError."""
+        """Write all of it with one statement. Raises StaleStreamError."""
         try:
-            with self._connection.pipeline():
-                locked, counted = self._send(changes)
+            statement, values, expected = writing(changes)
+            found = psycopg.RawCursor(self._connection).execute(statement, values, prepare=True)
+            fits, counts = found.fetchone() or (False, [])
         except TypeError as error:  # a row holds what no column can
             raise psycopg.ProgrammingError(str(error)) from error
         except psycopg.errors.UniqueViolation as error:
@@ -158,17 +126,12 @@ class PostgresTransaction:
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
             msg = "another writer held the same streams"
             raise StaleStreamError(msg) from error
-        if locked is not None:
-            found = dict(locked.fetchall())
-            expected = [(it.stream_id, it.expected) for it in changes.streams if it.expected]
-            for stream_id, version in (*expected, *changes.unchanged):
-                if found.get(stream_id) != version:
-                    msg = f"{stream_id} moved on meanwhile"
-                    raise StaleStreamError(msg)
-        for cursor, count in counted:
-            if cursor.rowcount != count:
-                msg = f"{count} rows sent, {cursor.rowcount} written"
-                raise psycopg.DataError(msg)
+        if not fits:
+            msg = "a stream moved on meanwhile"
+            raise StaleStreamError(msg)
+        if counts != expected:
+            msg = f"rows sent, by statement: {expected}; written: {counts}"
+            raise psycopg.DataError(msg)
 
     def commit(self) -> None:
         """Make it durable: synchronous_commit is on. Raises OutcomeUnknownError."""
@@ -184,43 +147,3 @@ class PostgresTransaction:
             self._connection.rollback()
         except psycopg.OperationalError:
             self._connection.close()
-
-    def _send(self, changes: Changes) -> tuple[_Cursor | None, list[tuple[_Cursor, int]]]:
-        """Send everything; return who holds the locked versions, and who must count how many."""
-        execute = self._connection.execute
-        grown = [it for it in changes.streams if it.expected]
-        known = sorted([it.stream_id for it in grown] + [it[0] for it in changes.unchanged])
-        self._insert(_INSERT_ANSWER, changes.answers)
-        locked = execute(_LOCK_STREAMS, columns_of([(it,) for it in known])) if known else None
-        self._insert(
-            _INSERT_STREAM,
-            [
-                (it.stream_id, it.category, it.version, it.head_hash, it.created_at)
-                for it in changes.streams
-                if not it.expected
-            ],
-        )
-        sent = [
-            (
-                _MOVE_STREAMS,
-                [(it.stream_id, it.version, it.head_hash, it.expected) for it in grown],
-            ),
-            (_INSERT_EVENTS, changes.events),
-            *((_UPSERT[table], rows) for table, rows in changes.upserts.items()),
-            *((_INSERT[table], rows) for table, rows in changes.inserts.items()),
-        ]
-        counted = [
-            (execute(statement, columns_of(rows)), len(rows)) for statement, rows in sent if rows
-        ]
-        self._insert(
-            _INSERT_PROFILE,
-            [
-                (it.user_id, it.email, it.password_hash, instant_text(it.created_at))
-                for it in changes.profiles
-            ],
-        )
-        return locked, counted
-
-    def _insert(self, statement: str, rows: Sequence[Row]) -> None:
-        if rows:
-            self._connection.execute(statement, columns_of(rows))

@@ -8,13 +8,14 @@ neither built per call nor left to an ORM flush: docs/decisions/0005.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 Row = tuple[Any, ...]
+MANY: Final = 0  # any number of rows
 
 _SQLITE = sqlite.dialect(paramstyle="qmark")
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -36,23 +37,49 @@ def sqlite_upsert(table: Table) -> str:
     return str(upsert.compile(dialect=_SQLITE))
 
 
-def postgres_insert(table: Table) -> str:
-    """Return one `INSERT` for any number of rows: a parameter is a whole column."""
-    columns = [column.name for column in table.columns]
+def postgres_insert(
+    table: Table, rows: int = MANY, where: str = "true", without: Sequence[str] = ()
+) -> str:
+    """Return an `INSERT` of a number of rows into the table, all columns but those left out.
+
+    Its parameters are `columns_of` the rows if it is made for `MANY`, else `parameters_of` them.
+    """
+    columns = [column for column in table.columns if column.name not in without]
+    names = ", ".join(_quoted(column.name) for column in columns)
+    types = [column.type.compile(_POSTGRES) for column in columns]
+    if rows == MANY:
+        source = f"unnest({', '.join(f'%s::{it}[]' for it in types)}) WITH ORDINALITY"
+    else:
+        row = ", ".join(f"%s::{it}" for it in types)
+        source = f"(VALUES {', '.join(f'({row}, {n})' for n in range(rows))})"
+    # Keep the order of the rows: positions are drawn in it.
+    order = "" if rows == 1 else " ORDER BY t.ord"
     return (
-        f"INSERT INTO {table.name} ({', '.join(map(_quoted, columns))}) "  # noqa: S608 - our own names
-        f"SELECT {', '.join(f't.{_quoted(name)}' for name in columns)} FROM {_unnest(table)}"
+        f"INSERT INTO {table.name} ({names}) SELECT {names} "  # noqa: S608 - our own names
+        f"FROM {source} AS t({names}, ord) WHERE {where}{order}"
     )
 
 
-def postgres_upsert(table: Table) -> str:
+def postgres_upsert(table: Table, rows: int = MANY, where: str = "true") -> str:
     """Return `postgres_insert` with `ON CONFLICT DO UPDATE`, guarded by the stream's version."""
     keys = ", ".join(column.name for column in table.primary_key)
     sets = ", ".join(f"{_quoted(c.name)} = excluded.{_quoted(c.name)}" for c in _settable(table))
     return (
-        f"{postgres_insert(table)} ON CONFLICT ({keys}) DO UPDATE SET {sets} "
+        f"{postgres_insert(table, rows, where)} ON CONFLICT ({keys}) DO UPDATE SET {sets} "
         f"WHERE excluded.stream_version >= {table.name}.stream_version"
     )
+
+
+def parameters_of(rows: Sequence[Row]) -> list[Any]:
+    """Return every value of some rows, one after another."""
+    return [_parameter(value) for row in rows for value in row]
+
+
+def _parameter(value: Any) -> Any:  # noqa: ANN401 - what a row may hold
+    # Integers as text: the driver would name another type for each size, and prepare anew for it.
+    if isinstance(value, (str, bytes)) or value is None:
+        return value
+    return _element(value)
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
@@ -83,13 +110,6 @@ def _element(value: Any) -> str:  # noqa: ANN401 - what a row may hold
 def _settable(table: Table) -> list[Any]:
     keys = {column.name for column in table.primary_key}
     return [column for column in table.columns if column.name not in keys]
-
-
-def _unnest(table: Table) -> str:
-    """Keep the order of the rows: positions are drawn in it."""
-    casts = ", ".join(f"%s::{column.type.compile(_POSTGRES)}[]" for column in table.columns)
-    names = ", ".join(_quoted(column.name) for column in table.columns)
-    return f"unnest({casts}) WITH ORDINALITY AS t({names}, ord) ORDER BY t.ord"
 
 
 def _quoted(name: str) -> str:

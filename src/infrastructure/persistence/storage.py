@@ -113,6 +113,13 @@ class Storage(Protocol):
         """
         ...
 
+    def distrust_connection(self) -> None:
+        """Have the next transaction open on a new connection: nobody knows how this one was left.
+
+        What was not committed on the old one is rolled back.
+        """
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...
