@@ -136,7 +136,8 @@ class Portfolio:
     ) -> tuple[PortfolioEvent, ...]:
         """Book what the venue traded. A fact: it is never refused, even if cash goes below zero."""
         fill = filled.fill
-        change = self.position_in(ticket.symbol).change_by(ticket.side, fill)
+        held = self.position_in(ticket.symbol)
+        change = held.change_by(ticket.side, fill, filled.reservation_used)
         return (
             FillBooked(
                 portfolio_id=self.id,

@@ -19,7 +19,6 @@ from traderbot.domain.shared.decimals import (
     ZERO,
     add,
     canonical,
-    multiply,
     negate,
     share,
     subtract,
@@ -34,8 +33,6 @@ from traderbot.domain.shared.values import (
 )
 
 _NOTHING = Quantity(0)
-# What a short sale brought in stays locked, and as much again: no leverage.
-_SHORT_COLLATERAL = Decimal(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +90,13 @@ class Position:
             return _NOTHING
         return trusted_quantity(subtract(against, self.claimed.value))
 
-    def change_by(self, side: Side, fill: Fill) -> PositionChange:
-        """Decide what the fill does: it closes what is held against it first, then opens."""
+    def change_by(self, side: Side, fill: Fill, set_aside: Money) -> PositionChange:
+        """Decide what the fill does: it closes what is held against it first, then opens.
+
+        What a short sale brought in stays locked, and as much again: no leverage. But if it brought
+        in more than the order had `set_aside` for it, after its fee, then only that is added: a
+        better price never takes more than was approved.
+        """
         quantity = fill.quantity.value
         held = self.net.copy_abs()
         against = self.net < 0 if side is Side.BUY else self.net > 0
@@ -106,7 +108,7 @@ class Position:
         received = negate(of_close) if side is Side.BUY else of_close
         removed = share(self.cost.amount, closed, held) if closed else ZERO
         freed = share(self.collateral.amount, closed, held) if closed else ZERO
-        locked = multiply(of_open, _SHORT_COLLATERAL) if side is Side.SELL else ZERO
+        locked = add(of_open, _margin(of_open, fill.fee, set_aside)) if side is Side.SELL else ZERO
         quote = self.symbol.quote
         return PositionChange(
             notional=notional,
@@ -135,3 +137,11 @@ class Position:
             opened_at=opened_at,
             closed_at=None if net else event.at,
         )
+
+
+def _margin(opened: Decimal, fee: Money, set_aside: Money) -> Decimal:
+    """Return what a short sale locks beside its proceeds."""
+    if not set_aside:  # a fill nobody waits for any more: free cash must do
+        return opened
+    left = set_aside - fee if fee.currency == set_aside.currency else set_aside
+    return min(opened, max(left.amount, ZERO))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.builders import a_fill, a_portfolio, a_position, booked, later, reserved, trade
 from traderbot.domain.orders.ticket import Side
-from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.portfolio.portfolio import Portfolio, free_change
 from traderbot.domain.portfolio.position import Position
 from traderbot.domain.shared.decimals import add, exact, negate, plain, subtract
 from traderbot.domain.shared.values import Money, Quantity, symbol
@@ -111,6 +111,34 @@ def test_a_short_position_locks_what_it_brought_in_and_as_much_again() -> None:
     cash = portfolio.cash_in(AAPL.quote)
     assert portfolio.position_in(AAPL).collateral == _usd("2000")
     assert (cash.free, cash.collateral, cash.total) == (_usd("4000"), _usd("2000"), _usd("6000"))
+
+
+@given(
+    limit=st.decimals("0.01", "1000", places=2),
+    better=st.decimals("0", "5000", places=2),
+    quantity=st.integers(1, 1000),
+    fee_bps=st.integers(0, 1000),
+)
+@example(limit=Decimal(100), better=Decimal(50), quantity=10, fee_bps=10)
+def test_a_short_sale_at_a_better_price_takes_no_more_than_was_set_aside(
+    limit: Decimal, better: Decimal, quantity: int, fee_bps: int
+) -> None:
+    """Reserved is the limit's notional and its fee; the fill, and so its fee, may be far above."""
+    fee_fraction = Decimal(fee_bps) / 10_000
+    used = limit * quantity * (1 + fee_fraction)
+    price = limit + better
+    fee = min(price * quantity * fee_fraction, used)
+    portfolio = a_portfolio(cash=f"{used} USD")
+    event = booked(
+        portfolio,
+        side="sell",
+        quantity=str(quantity),
+        price=str(price),
+        fee=f"{fee} USD",
+        used=f"{used} USD",
+    )
+    assert free_change(event).amount >= 0
+    assert event.collateral_change >= event.notional
 
 
 def test_buying_back_below_the_sale_realises_a_profit_and_frees_its_collateral() -> None:
@@ -390,7 +418,7 @@ def test_no_position_depends_on_the_ambient_decimal_context(
     expected = _traded(trades)
     position = expected.position_in(AAPL)
     outcomes = (
-        position.change_by(side, fill),
+        position.change_by(side, fill, _usd("0")),
         position.average_price,
         position.closable(side),
         expected.equity_at_cost(AAPL.quote),
@@ -400,7 +428,7 @@ def test_no_position_depends_on_the_ambient_decimal_context(
         ambient.rounding = ROUND_UP
         again = _traded(trades).position_in(AAPL)
         repeated = (
-            again.change_by(side, fill),
+            again.change_by(side, fill, _usd("0")),
             again.average_price,
             again.closable(side),
             _traded(trades).equity_at_cost(AAPL.quote),
