@@ -18,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench constraints clean
+.PHONY: help demo test versions check format bench constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: $(BASE) ## trade real daily bars on paper and prove what happened; offline
 
 test: $(DEV) ## run every test, on a PostgreSQL and a Redis that the run starts itself
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=85
+
+versions: $(BASE) ## the unit tests under every supported Python, and the same log from each
+	$(BIN)/python tools/versions.py
 
 check: $(BENCH) ## format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .
@@ -49,7 +52,7 @@ constraints: $(BASE) ## renew constraints.txt, the exact versions that demo, tes
 	  --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
 
 clean: ## remove the environment and whatever the tools left
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf $(VENV) .versions build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BASE): $(DECLARED)

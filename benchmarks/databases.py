@@ -11,6 +11,16 @@ from uuid import uuid4
 from sqlalchemy import create_engine, text
 
 from traderbot.infrastructure.embedded.postgres import PostgresServer, postgres
+from traderbot.infrastructure.settings import Settings, load_settings
+
+_data_folder = tempfile.TemporaryDirectory(prefix="traderbot-bench-")
+
+
+def settings_of(url: str) -> Settings:
+    """Return settings for a database that keep keys and anchors out of the way, whoever runs it."""
+    return load_settings(
+        env_file=None, arguments={"data": {"dir": _data_folder.name}, "database": {"url": url}}
+    )
 
 
 class Databases:

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.databases import Databases
+from benchmarks.databases import Databases, settings_of
 from benchmarks.harness import (
     Claim,
     Contestant,
@@ -46,7 +46,7 @@ class TraderbotOrders:
 
     def __init__(self, url: str) -> None:
         """Open it, with a few portfolios that can afford everything."""
-        self.bot = Traderbot.open(url)
+        self.bot = Traderbot.open(settings_of(url))
         run = self.bot.application.executor.run
         user = run(RegisterUser(email="bench@example.com", password_hash="-"), _OPERATOR)
         self.owner = UserId(user.user_id)

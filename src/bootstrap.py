@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy import Engine
 
 from traderbot.application.application import Application
 from traderbot.application.commands.cancel_order import CancelOrder
@@ -31,15 +34,27 @@ from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
 from traderbot.domain.users.email import email_address
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
+from traderbot.infrastructure.bundle.log_bundles import LogBundles
 from traderbot.infrastructure.event_bus import EventBus
+from traderbot.infrastructure.event_handlers import create_event_handlers
 from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.following.operators import SqlSubscriptions
+from traderbot.infrastructure.following.runner import SubscriptionRunner
 from traderbot.infrastructure.market_data.bar_store import SqlBarStore
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
+from traderbot.infrastructure.persistence.event_pages import SqlEventPages
 from traderbot.infrastructure.persistence.health import database_check
 from traderbot.infrastructure.persistence.migrate import upgrade
 from traderbot.infrastructure.persistence.storages import open_storage
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.persistence.writer import Writer
+from traderbot.infrastructure.sealing.anchors import AnchorFile
+from traderbot.infrastructure.sealing.log_sealing import LogSealing
+from traderbot.infrastructure.sealing.loop import Pace
+from traderbot.infrastructure.sealing.nudging import NudgingSink
+from traderbot.infrastructure.sealing.sealer import Sealer
+from traderbot.infrastructure.sealing.signed_note import Signer
+from traderbot.infrastructure.sealing.stored_checkpoints import StoredCheckpoints
 from traderbot.infrastructure.security.jwt_tokens import JoseTokenCodec, key_id
 from traderbot.infrastructure.security.passwords import PasslibPasswordHasher
 from traderbot.infrastructure.settings import Settings, load_settings
@@ -54,11 +69,18 @@ class Traderbot:
     `application` holds every port; the methods here are the short way to the commonest wishes.
     """
 
-    def __init__(self, application: Application, bus: EventBus, close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        bus: EventBus,
+        close: Callable[[], None],
+        background: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         """Use `Traderbot.open`."""
         self.application = application
         self.bus = bus
         self.close = close
+        self._background = background
 
     @staticmethod
     def open(
@@ -165,6 +187,16 @@ class Traderbot:
             raise NotFoundError("portfolio", portfolio_id)
         return view
 
+    def background(self) -> AbstractContextManager[None]:
+        """Seal the log, and run the handlers that follow it, until the block ends.
+
+        The way out finishes what is left to seal.
+
+        Raises:
+            ConfigurationError: production has no key to sign with.
+        """
+        return self._background()
+
     @property
     def audit(self) -> Any:  # noqa: ANN401 - documented on the port
         """The audit: verify, replay, diff, explain, rebuild."""
@@ -199,13 +231,14 @@ def _open(
         upgrade(writing)
         codec, bus = EventCodec(), EventBus()
         opened.callback(bus.close)
+        sink = NudgingSink(bus)
         writer = Writer(
             lambda: open_storage(writing),
             UseCases.build(limits, clock, ids).handlers(),
             codec=codec,
             clock=clock,
             ids=ids,
-            sink=bus,
+            sink=sink,
             max_batch=settings.writer.max_batch,
         )
         opened.callback(writer.close)
@@ -213,19 +246,61 @@ def _open(
         views = SqlViews(reading)
         for order in views.working_orders():
             venue.submit(order)  # the venue's memory is in the log
+        sealing = cache(lambda: _sealing(settings.of_database(url), writing, reading, clock))
+        handlers = create_event_handlers(settings.of_database(url), clock=clock, codec=codec)
+        enabled = [it for it in handlers if it.enabled]
+
+        @contextmanager
+        def background() -> Iterator[None]:
+            runner = SubscriptionRunner(url, enabled, codec)
+            with sealing().running() as loop, runner, sink.nudging(loop.nudge):
+                yield
+
         application = Application(
             executor=writer,
             views=views,
             bars=SqlBarStore(writing, reading),
             audit=LogAudit(reading, writing, codec),
+            event_pages=SqlEventPages(reading),
+            checkpoints=StoredCheckpoints(reading, lambda: _signer(settings.of_database(url)).vkey),
             venue=venue,
             clock=clock,
             ids=ids,
             passwords=PasslibPasswordHasher(),
             tokens=lambda: _tokens(settings),
+            sealing=sealing,
+            bundles=lambda: _bundles(settings.of_database(url), reading, codec),
+            subscriptions=SqlSubscriptions(reading, writing, enabled),
             health=(database_check(reading),),
         )
-        return Traderbot(application, bus, opened.pop_all().close)
+        return Traderbot(application, bus, opened.pop_all().close, background)
+
+
+def _sealing(settings: Settings, writing: Engine, reading: Engine, clock: Clock) -> LogSealing:
+    audit = settings.audit
+    origin = settings.log_origin
+    sealer = Sealer(
+        writing,
+        _signer(settings),
+        origin,
+        AnchorFile(settings.anchor_path),
+        clock,
+    )
+    pace = Pace(
+        seal_seconds=audit.seal_milliseconds / 1000,
+        checkpoint_seconds=audit.checkpoint_milliseconds / 1000,
+        anchor_seconds=audit.anchor_seconds,
+    )
+    return LogSealing(sealer, reading, clock, pace)
+
+
+def _bundles(settings: Settings, reading: Engine, codec: EventCodec) -> LogBundles:
+    anchors = AnchorFile(settings.anchor_path)
+    return LogBundles(reading, codec, _signer(settings).vkey, anchors)
+
+
+def _signer(settings: Settings) -> Signer:
+    return Signer(settings.log_origin, settings.sealing_seed())
 
 
 def _tokens(settings: Settings) -> TokenCodec:

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from heapq import merge
+from pathlib import Path
 from typing import Any
 
 from traderbot.application.application import Application
+from traderbot.application.bar_import import import_bars
 from traderbot.application.bot_runner import BotRunner
 from traderbot.application.commands.bots import StartBot, StopBot
 from traderbot.application.commands.portfolios import OpenPortfolio
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.ports.audit import OrderExplanation, VerifyReport
+from traderbot.application.ports.bundle import ExportReport
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.views import BotRunView, DecisionView, PortfolioView, TradeView
@@ -34,6 +37,7 @@ from traderbot.domain.strategies.registry import StrategyRegistry
 from traderbot.infrastructure.brokers.paper_venue import Costs
 from traderbot.infrastructure.market_data.sample_bars import sample_bars
 from traderbot.infrastructure.repeatable import ReplayClock, SeededIds
+from traderbot.infrastructure.settings import Settings, load_settings
 
 SYMBOLS = ("GOOG", "IBM")
 CASH = Money("100000", "USD")
@@ -59,6 +63,7 @@ class DemoReport:
     explained: OrderExplanation
     verified: VerifyReport
     differences: int
+    bundle: ExportReport | None  # the log as others can check it, if a folder was named for it
 
     @property
     def ok(self) -> bool:
@@ -70,27 +75,46 @@ class DemoReport:
         return {**asdict(self), "ok": self.ok}
 
 
-def run_demo(database: str, on_progress: Callable[[int, int], None] | None = None) -> DemoReport:
+def run_demo(
+    database: str,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    bundle: Path | None = None,
+) -> DemoReport:
     """Run the demo in an empty database and return what happened.
+
+    With a folder named for the `bundle`, the log is sealed at the end and written there.
 
     Raises:
         DatabaseUnavailableError: the database cannot be opened.
+        ConfigurationError: the settings of the environment cannot be right.
+        InvalidValueError: there is something in the folder already.
     """
     series = {code: sample_bars(code) for code in SYMBOLS}
     clock = ReplayClock(min(bars[0].at for bars in series.values()))
     with Traderbot.open(
-        database,
+        _settings(database),
         limits=Limits(),
         costs=Costs(),
         clock=clock,
         ids=SeededIds("traderbot demo", clock),
     ) as bot:
         application = bot.application
-        for bars in series.values():
-            application.bars.add(bars)
+        for code, bars in series.items():
+            import_bars(
+                bars,
+                f"sample:{code}",
+                store=application.bars,
+                executor=application.executor,
+                origin=_ORIGIN,
+            )
         portfolio_id, runs = _begin(application)
         decisions = _trade(application, runs, series, clock, on_progress or _silent)
-        return _report(application, portfolio_id, series, decisions)
+        exported = None
+        if bundle is not None:
+            application.sealing().seal()
+            exported = application.bundles().export(bundle)
+        return _report(application, portfolio_id, series, decisions, exported)
 
 
 def report_lines(report: DemoReport) -> Iterator[str]:
@@ -124,6 +148,21 @@ def report_lines(report: DemoReport) -> Iterator[str]:
         f"{verified.state_rows:,} rows agree with them"
     )
     yield f"root      {verified.root}"
+    if report.bundle is not None:
+        # Nothing here may name the key: everybody has one of their own.
+        folder = Path(report.bundle.folder).as_posix()
+        yield f"bundle    {folder}: the signed log, for anybody to check without this program"
+        yield f"  python {folder}/verify.py {folder}"
+
+
+def _settings(database: str) -> Settings:
+    """Return the settings, but for the name and anchors of the log that they are about.
+
+    The demo's log is another one: published under that name it would look like a forgery of it.
+    """
+    settings = load_settings().of_database(database)
+    own = settings.audit.model_copy(update={"origin": None, "anchor_path": None})
+    return settings.model_copy(update={"audit": own})
 
 
 def _begin(application: Application) -> tuple[PortfolioId, dict[str, BotRunView]]:
@@ -192,6 +231,7 @@ def _report(
     portfolio_id: PortfolioId,
     series: Mapping[str, Sequence[Bar]],
     decisions: Sequence[DecisionView],
+    bundle: ExportReport | None,
 ) -> DemoReport:
     portfolio = application.views.portfolio(None, portfolio_id)
     assert portfolio is not None  # noqa: S101 - the demo has just opened it
@@ -221,6 +261,7 @@ def _report(
         explained=application.audit.explain(OrderId(sold.order_id)),
         verified=application.audit.verify(),
         differences=len(application.audit.diff().differences),
+        bundle=bundle,
     )
 
 

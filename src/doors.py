@@ -18,10 +18,14 @@ from traderbot.presentation.cli.errors import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
     from traderbot.application.application import Application
     from traderbot.application.ports.health import Health
+    from traderbot.application.ports.what_if import WhatIfAnswer
+    from traderbot.bootstrap import Traderbot
     from traderbot.domain.market.bars import Bar
     from traderbot.domain.market.timeframe import Timeframe
     from traderbot.domain.shared.values import Symbol
@@ -51,7 +55,20 @@ class ProgramDoors:
     @contextmanager
     def application(self, database: str | None) -> Iterator[Application]:
         """Open a database that is there and has the newest schema; nothing is made or migrated."""
+        with self._opened(database) as opened:
+            yield opened.application
+
+    @contextmanager
+    def _opened(self, database: str | None) -> Iterator[Traderbot]:
         settings = _settings(database)
+        self._need_newest_schema(database)
+        from traderbot.bootstrap import Traderbot
+
+        _keep_the_log_quiet()
+        with _database_errors(settings), Traderbot.open(settings) as opened:
+            yield opened
+
+    def _need_newest_schema(self, database: str | None) -> None:
         schema = self.schema(database)
         if not schema.is_newest:
             msg = (
@@ -59,11 +76,6 @@ class ProgramDoors:
                 "run: traderbot db upgrade"
             )
             raise SchemaNotNewestError(msg)
-        from traderbot.bootstrap import Traderbot
-
-        _keep_the_log_quiet()
-        with _database_errors(settings), Traderbot.open(settings) as opened:
-            yield opened.application
 
     def initialise(self, database: str | None) -> Installation:
         """Make the data folder, the secrets and the database; what is there already stays."""
@@ -96,20 +108,26 @@ class ProgramDoors:
         self, database: str | None, host: str, port: int, on_ready: Callable[[str], None]
     ) -> None:
         """Serve the REST API until it is told to stop."""
-        import logging
-
         from traderbot.presentation.api.server import serve
 
         settings = _settings(database)
-        logging.basicConfig(
-            level=logging.DEBUG if settings.debug else logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        # It tells of every start what nobody asked.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        _log_to_stderr(settings)
         options = _api_options(settings, self.version())
-        with self.application(database) as application:
-            serve(application, options, host, port, lambda listening: on_ready(listening.url))
+        with self._opened(database) as opened, opened.background():
+            serve(
+                opened.application, options, host, port, lambda listening: on_ready(listening.url)
+            )
+
+    def work(self, database: str | None, on_ready: Callable[[str, str], None]) -> None:
+        """Work in the background until it is told to stop."""
+        from traderbot.infrastructure.settings_check import masked_url
+        from traderbot.infrastructure.signals import told_to_stop
+
+        settings = _settings(database)
+        _log_to_stderr(settings)
+        with told_to_stop() as stopped, self._opened(database) as opened, opened.background():
+            on_ready(masked_url(settings.database_url), str(settings.anchor_path))
+            stopped.wait()
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the schema of the REST API."""
@@ -163,12 +181,24 @@ class ProgramDoors:
     def upgrade(self, database: str | None) -> Schema:
         """Bring a database to the newest schema; return the one it had."""
         from traderbot.infrastructure.persistence.migrate import upgrade
+        from traderbot.infrastructure.persistence.roles import grant_roles
 
         settings = _settings(database)
         with _engine(settings, write=True) as engine:
             before = _schema(settings, engine)
             upgrade(engine)
+            with engine.begin() as connection:
+                grant_roles(connection)  # also when the roles were made after the tables
         return before
+
+    def prune(self, database: str | None, before: datetime) -> int:
+        """Forget idempotency keys used before an instant; return how many."""
+        from traderbot.infrastructure.persistence.prune import prune_answers
+
+        settings = _settings(database)
+        _refuse_missing_file(settings)
+        with _engine(settings, write=True) as engine:
+            return prune_answers(engine, before)
 
     def schema_differences(self, database: str | None) -> Sequence[str]:
         """Return how the tables differ from what they should be."""
@@ -225,13 +255,31 @@ class ProgramDoors:
 
         path = database or _fresh(_settings(None).data.dir)
         _keep_the_log_quiet()
-        report = run_demo(str(path), on_progress)
+        report = run_demo(str(path), on_progress, bundle=_bundle_beside(path))
         return DemoReport(
             database=str(path),
             lines=tuple(report_lines(report)),
             as_json=report.as_json(),
             ok=report.ok,
         )
+
+    def what_if(
+        self, database: str | None, question: str, strategies: Path | None, progress: Progress
+    ) -> WhatIfAnswer:
+        """Return what would have happened; the database is only read."""
+        from traderbot.bootstrap import costs_of, limits_of
+        from traderbot.infrastructure.market_data.bar_store import SqlBarStore
+        from traderbot.what_if.answer import answer
+        from traderbot.what_if.question import Terms, read_question
+
+        asked = read_question(question)
+        settings = _settings(database)
+        self._need_newest_schema(database)
+        self.load_strategies(strategies)
+        terms = Terms(limits=limits_of(settings), costs=costs_of(settings))
+        _keep_the_log_quiet()
+        with _engine(settings, write=False) as engine:
+            return answer(engine, SqlBarStore(engine), asked, terms, progress)
 
 
 class _Counted:
@@ -330,6 +378,17 @@ def _refuse_missing_file(settings: Settings) -> None:
         raise DatabaseMissingError(msg)
 
 
+def _log_to_stderr(settings: Settings) -> None:
+    import logging
+
+    logging.basicConfig(
+        level=logging.DEBUG if settings.debug else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # It tells of every start what nobody asked.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
 def _keep_the_log_quiet() -> None:
     import logging
 
@@ -338,9 +397,21 @@ def _keep_the_log_quiet() -> None:
 
 
 def _fresh(folder: Path) -> Path:
-    """Return the first of demo.db, demo-2.db … that is not there yet."""
+    """Return the first of demo.db, demo-2.db … of which nothing is there yet.
+
+    What was published of an older demo must not be held against a new one.
+    """
     number, path = 1, folder / "demo.db"
-    while path.exists():
+    while any(path.parent.glob(f"{path.stem}.*")) or any(path.parent.glob(f"{path.stem}-bundle*")):
         number += 1
         path = folder / f"demo-{number}.db"
+    return path
+
+
+def _bundle_beside(database: Path) -> Path:
+    """Return the first of NAME-bundle, NAME-bundle-2 … that is not there yet."""
+    number, path = 1, database.with_name(f"{database.stem}-bundle")
+    while path.exists():
+        number += 1
+        path = database.with_name(f"{database.stem}-bundle-{number}")
     return path

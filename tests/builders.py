@@ -26,6 +26,7 @@ from traderbot.domain.orders.events import (
 from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Approved, Check, Fill, OrderKind, Refused, Side, Ticket
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     ExposureReleased,
@@ -283,6 +284,23 @@ def opened(*, name: str = "savings", at: datetime = NOON) -> PortfolioOpened:
 def deposited(amount: str = "100000 USD", *, at: datetime = NOON) -> CashDeposited:
     """Return the fact that money came in."""
     return CashDeposited(portfolio_id=PORTFOLIO_ID, at=at, amount=Money.parse(amount))
+
+
+def corrected(
+    amount: str = "-1 USD",
+    *,
+    reason: str = "a fee was booked twice",
+    corrects: str | None = None,
+    at: datetime = NOON,
+) -> CashCorrected:
+    """Return the fact that an operator put something right."""
+    return CashCorrected(
+        portfolio_id=PORTFOLIO_ID,
+        at=at,
+        amount=Money.parse(amount),
+        reason=reason,
+        corrects=corrects,
+    )
 
 
 def withdrawn(amount: str = "1000 USD", *, at: datetime = NOON) -> CashWithdrawn:

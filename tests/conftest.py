@@ -23,6 +23,7 @@ _HERE = Path(__file__).parent
 _MARKERS = {
     "unit": "unit",
     "architecture": "unit",
+    "golden": "unit",
     "reference": "unit",
     "integration": "integration",
     "contract": "integration",

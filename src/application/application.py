@@ -6,11 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from traderbot.application.ports.audit import Audit
+from traderbot.application.ports.bundle import Bundles
+from traderbot.application.ports.checkpoints import Checkpoints
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import CommandExecutor
+from traderbot.application.ports.event_pages import EventPages
 from traderbot.application.ports.health import HealthCheck
 from traderbot.application.ports.market_data import BarStore
 from traderbot.application.ports.password_hasher import PasswordHasher
+from traderbot.application.ports.sealing import Sealing
+from traderbot.application.ports.subscriptions import NoSubscriptions, Subscriptions
 from traderbot.application.ports.token_codec import TokenCodec
 from traderbot.application.ports.venue import Venue
 from traderbot.application.ports.views import Views
@@ -24,9 +29,14 @@ class Application:
     views: Views
     bars: BarStore
     audit: Audit
+    event_pages: EventPages
+    checkpoints: Checkpoints
     venue: Venue
     clock: Clock
     ids: IdSource
     passwords: PasswordHasher
     tokens: Callable[[], TokenCodec]  # asked only by doors that let strangers in
+    sealing: Callable[[], Sealing]  # asked only where something is sealed: it needs the key
+    bundles: Callable[[], Bundles]  # the same
+    subscriptions: Subscriptions = field(default_factory=NoSubscriptions)
     health: Sequence[HealthCheck] = field(default=())

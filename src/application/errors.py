@@ -54,6 +54,12 @@ class NoReferencePriceError(ApplicationError):
     code: ClassVar[str] = "NO_REFERENCE_PRICE"
 
 
+class NoCheckpointError(ApplicationError):
+    """Nothing fitting is under a signed checkpoint yet."""
+
+    code: ClassVar[str] = "NO_CHECKPOINT"
+
+
 class IdempotencyKeyReusedError(ApplicationError):
     """The key was used before, for something else."""
 
@@ -84,6 +90,12 @@ class OutcomeUnknownError(ExternalError):
     """The connection broke while committing. It may be written: ask again with the same key."""
 
     code: ClassVar[str] = "OUTCOME_UNKNOWN"
+
+
+class NotDeliveredError(ExternalError):
+    """Somebody outside was to be told, and was not; trying again may help."""
+
+    code: ClassVar[str] = "NOT_DELIVERED"
 
 
 class OverloadedError(ExternalError):

@@ -13,6 +13,8 @@ from traderbot.application.commands.bots import (
     StopBotHandler,
 )
 from traderbot.application.commands.cancel_order import CancelOrder, CancelOrderHandler
+from traderbot.application.commands.corrections import CorrectCash, CorrectCashHandler
+from traderbot.application.commands.market import RecordBars, RecordBarsHandler
 from traderbot.application.commands.operations import (
     DiscardParked,
     DiscardParkedHandler,
@@ -54,6 +56,7 @@ class UseCases:
     open_portfolio: OpenPortfolioHandler
     deposit: DepositHandler
     withdraw: WithdrawHandler
+    correct_cash: CorrectCashHandler
     place_order: PlaceOrderHandler
     cancel_order: CancelOrderHandler
     record_acceptance: RecordAcceptanceHandler
@@ -63,6 +66,7 @@ class UseCases:
     stop_bot: StopBotHandler
     record_epoch: RecordEpochHandler
     discard_parked: DiscardParkedHandler
+    record_bars: RecordBarsHandler
 
     @staticmethod
     def build(limits: Limits, clock: Clock, ids: IdSource) -> UseCases:
@@ -73,6 +77,7 @@ class UseCases:
             open_portfolio=OpenPortfolioHandler(clock=clock, ids=ids),
             deposit=DepositHandler(clock=clock),
             withdraw=WithdrawHandler(clock=clock),
+            correct_cash=CorrectCashHandler(clock=clock),
             place_order=PlaceOrderHandler(limits=limits, clock=clock, ids=ids),
             cancel_order=CancelOrderHandler(clock=clock),
             record_acceptance=RecordAcceptanceHandler(),
@@ -82,6 +87,7 @@ class UseCases:
             stop_bot=StopBotHandler(clock=clock),
             record_epoch=RecordEpochHandler(clock=clock),
             discard_parked=DiscardParkedHandler(clock=clock),
+            record_bars=RecordBarsHandler(clock=clock),
         )
 
     def handlers(self) -> Handlers:
@@ -92,6 +98,7 @@ class UseCases:
             OpenPortfolio: self.open_portfolio,
             Deposit: self.deposit,
             Withdraw: self.withdraw,
+            CorrectCash: self.correct_cash,
             PlaceOrder: self.place_order,
             CancelOrder: self.cancel_order,
             RecordAcceptance: self.record_acceptance,
@@ -101,4 +108,5 @@ class UseCases:
             StopBot: self.stop_bot,
             RecordEpoch: self.record_epoch,
             DiscardParked: self.discard_parked,
+            RecordBars: self.record_bars,
         }

@@ -23,7 +23,9 @@ from sqlalchemy import Engine, select, text
 
 from traderbot.application.ports.health import Health
 from traderbot.infrastructure.persistence.database import database_url, reader_engine
+from traderbot.infrastructure.persistence.guards import missing_guards
 from traderbot.infrastructure.persistence.health import database_check
+from traderbot.infrastructure.persistence.roles import login_of
 from traderbot.infrastructure.persistence.tables import EventRow
 from traderbot.infrastructure.settings import Settings
 from traderbot.infrastructure.settings_check import masked_url
@@ -33,7 +35,13 @@ _FREE_BYTES: Final = 1 << 30
 _REDIS_SECONDS: Final = 0.5
 _CLOCK: Final = timedelta(seconds=5)  # how far two clocks may be apart before it is worth a word
 _WRITTEN: Final = datetime(2026, 1, 1, tzinfo=UTC)  # no clock that is right shows an earlier time
-_PRAGMAS: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+_PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "recursive_triggers": 1,
+}
 
 
 def python_check() -> Health:
@@ -118,6 +126,7 @@ def _database(settings: Settings) -> Iterator[Health]:
         if found.ok:
             if engine.dialect.name == "sqlite":
                 yield _safely("sqlite", lambda: _pragmas(engine))
+            yield _safely("guards", lambda: _guards(engine))
             yield _safely("clock", lambda: _clock(engine))
     finally:
         engine.dispose()
@@ -140,6 +149,25 @@ def _pragmas(engine: Engine) -> Health:
     wrong = [f"{name} is {found[name]}" for name in _PRAGMAS if found[name] != _PRAGMAS[name]]
     message = ", ".join(wrong) or "journal in WAL, synced at every commit, foreign keys on"
     return Health("sqlite", ok=not wrong, message=f"{version}: {message}")
+
+
+def _guards(engine: Engine) -> Health:
+    """Tell whether events can be changed, and by whom."""
+    with engine.connect() as connection:
+        missing = missing_guards(connection)
+        login = login_of(connection) if engine.dialect.name == "postgresql" else None
+    if missing:
+        message = (
+            f"{', '.join(missing)}: missing or switched off, so the log can be changed; verify it "
+            "with: traderbot audit verify"
+        )
+        return Health("guards", ok=False, message=message)
+    message = "the database refuses to change or delete an event"
+    if login is not None and login.owns:
+        message += "; this login owns the tables and could lift that (docs/audit.md, Roles)"
+    if login is not None and login.missing:
+        message += f"; the server has no role {' or '.join(login.missing)}"
+    return Health("guards", ok=True, message=message)
 
 
 def _clock(engine: Engine) -> Health:

@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
 from dotenv.parser import parse_stream
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -28,13 +28,22 @@ from traderbot.infrastructure.settings_check import (
     looks_like_an_example,
     name_problems,
 )
+from traderbot.infrastructure.settings_log import (
+    default_anchor_path,
+    default_origin,
+    drawn_seed,
+    looks_typed,
+    seed_of,
+)
 from traderbot.infrastructure.settings_secret import SecretFileError, kept_secret
 from traderbot.infrastructure.settings_sections import (
     AuditSettings,
     AuthSettings,
     DatabaseSettings,
     DataSettings,
+    NotifySettings,
     RedisSettings,
+    RelaySettings,
     RiskSettings,
     ServerSettings,
     TradingSettings,
@@ -43,8 +52,14 @@ from traderbot.infrastructure.settings_sections import (
 
 DEFAULT_ENV_FILE: Final = Path(".env")
 SECRET_KEY_NAME: Final = f"{PREFIX}AUTH__SECRET_KEY"
+SEALING_KEY_NAME: Final = f"{PREFIX}AUDIT__SIGNING_KEY"
+DATABASE_URL_NAME: Final = f"{PREFIX}DATABASE__URL"
 _HOW_TO_MAKE_ONE: Final = (
     "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+)
+_HOW_TO_MAKE_A_KEY: Final = (
+    "make one with: python -c 'import base64, secrets; "
+    "print(base64.b64encode(secrets.token_bytes(32)).decode())'"
 )
 
 Origin = Literal["default", "environment", ".env", "argument"]
@@ -89,6 +104,8 @@ class Settings(BaseSettings):
     risk: RiskSettings = Field(default_factory=RiskSettings)
     writer: WriterSettings = Field(default_factory=WriterSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    relay: RelaySettings = Field(default_factory=RelaySettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
 
     # Who set which variable; a variable that is missing here kept its default.
@@ -129,6 +146,54 @@ class Settings(BaseSettings):
     def secret_key_path(self) -> Path:
         """Where development keeps the secret it made."""
         return self.data.dir / "secrets" / "auth-secret-key"
+
+    def sealing_seed(self) -> bytes:
+        """Return the key that signs checkpoints; development makes and keeps one when first asked.
+
+        Call it once, at the start: it may read or write a file.
+
+        Raises:
+            ConfigurationError: the file with the key cannot be made, read, or trusted.
+        """
+        if self.audit.signing_key is not None:
+            return seed_of(self.audit.signing_key.get_secret_value())
+        if self.environment == "production":
+            raise ConfigurationError([_no_sealing_key()])
+        loss = "what is signed already is checked with the public key it had"
+        try:
+            return seed_of(kept_secret(self.sealing_key_path, draw=drawn_seed, loss=loss))
+        except (SecretFileError, ValueError) as error:
+            remedy = f"or set {SEALING_KEY_NAME}; {_HOW_TO_MAKE_A_KEY}"
+            message = str(error)
+            if isinstance(error, ValueError):
+                message = f"{self.sealing_key_path} holds no key; remove it, and one is made"
+            problem = Problem(name=SEALING_KEY_NAME, message=message, remedy=remedy)
+            raise ConfigurationError([problem]) from error
+
+    @property
+    def sealing_key_path(self) -> Path:
+        """Where development keeps the key it made for checkpoints."""
+        return self.data.dir / "secrets" / "log-signing-key"
+
+    @property
+    def log_origin(self) -> str:
+        """The name of the log in its checkpoints, and of events that leave the program."""
+        return self.audit.origin or default_origin(self.database_url)
+
+    @property
+    def anchor_path(self) -> Path:
+        """The file that checkpoints of the log are published in."""
+        if self.audit.anchor_path is not None:
+            return self.audit.anchor_path
+        return default_anchor_path(self.database_url, self.data.dir)
+
+    def of_database(self, url: str) -> Self:
+        """Return the same settings for another database: a URL, or the path of a SQLite file."""
+        named = url if "://" in url else f"sqlite:///{Path(url).absolute().as_posix()}"
+        database = DatabaseSettings(url=SecretStr(named))
+        settings = self.model_copy(update={"database": database})
+        settings._origins = {**self._origins, DATABASE_URL_NAME: "argument"}  # noqa: SLF001
+        return settings
 
     def origin(self, name: str) -> Origin:
         """Return who set the variable `name`."""
@@ -209,6 +274,7 @@ def _read(
         # A whole section as JSON, or bytes that are no text: found by name above already.
         return None, found
     settings._origins = _origins(known, arguments, in_file)  # noqa: SLF001
+    found += _half_said(settings)
     if settings.environment == "production":
         found += _production_problems(settings)
     return settings, found
@@ -282,6 +348,25 @@ def _is_given(arguments: object, path: Sequence[str]) -> bool:
     )
 
 
+def _half_said(settings: Settings) -> Iterator[Problem]:
+    """Name what is missing beside what was set: half a channel tells nobody anything."""
+    notify = settings.notify
+    for first, second, is_half in (
+        ("NOTIFY__WEBHOOK_URL", "NOTIFY__WEBHOOK_SECRET", notify.webhook_secret is None),
+        ("NOTIFY__SMTP_HOST", "NOTIFY__SMTP_FROM", notify.smtp_from is None),
+        ("NOTIFY__SMTP_HOST", "NOTIFY__SMTP_TO", not notify.smtp_to),
+        ("NOTIFY__SMTP_USERNAME", "NOTIFY__SMTP_PASSWORD", notify.smtp_password is None),
+        ("RELAY__ENABLED", "REDIS__URL", settings.redis_url is None),
+    ):
+        section, _, name = first.lower().partition("__")
+        if is_half and getattr(getattr(settings, section), name):
+            yield Problem(
+                name=f"{PREFIX}{second}",
+                message=f"is not set, and {PREFIX}{first} needs it",
+                remedy=f"set it, or remove {PREFIX}{first}",
+            )
+
+
 def _production_problems(settings: Settings) -> Iterator[Problem]:
     secret = settings.auth.secret_key
     if secret is None:
@@ -291,6 +376,15 @@ def _production_problems(settings: Settings) -> Iterator[Problem]:
             name=SECRET_KEY_NAME,
             message="looks like an example or a typed text",
             remedy=_HOW_TO_MAKE_ONE,
+        )
+    key = settings.audit.signing_key
+    if key is None:
+        yield _no_sealing_key()
+    elif looks_typed(seed_of(key.get_secret_value())):
+        yield Problem(
+            name=SEALING_KEY_NAME,
+            message="looks like an example or a typed text",
+            remedy=_HOW_TO_MAKE_A_KEY,
         )
     if settings.debug:
         yield Problem(
@@ -318,3 +412,7 @@ def _production_problems(settings: Settings) -> Iterator[Problem]:
 
 def _no_secret() -> Problem:
     return Problem(name=SECRET_KEY_NAME, message="is not set", remedy=_HOW_TO_MAKE_ONE)
+
+
+def _no_sealing_key() -> Problem:
+    return Problem(name=SEALING_KEY_NAME, message="is not set", remedy=_HOW_TO_MAKE_A_KEY)

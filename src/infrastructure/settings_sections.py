@@ -2,20 +2,27 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from traderbot.infrastructure.settings_types import (
+    Address,
+    Addresses,
     AnchorFile,
     DatabaseUrl,
     Folder,
     Hosts,
+    LogName,
     Origins,
     PaperOnly,
+    Password,
     PlainDecimal,
     RedisUrl,
     SealingKey,
     SigningSecret,
+    WebhookKey,
+    WebhookUrl,
     Word,
     WordOrNone,
 )
@@ -131,7 +138,7 @@ class AuditSettings(Section):
         description="Ed25519 private key that signs checkpoints of the log: 32 bytes in base64."
         " Development makes one at first run, production needs one of its own",
     )
-    origin: WordOrNone = Field(
+    origin: LogName = Field(
         default=None,
         description="name of this log in its checkpoints, such as example.org/traderbot;"
         " by default traderbot.local/ and the name of the database",
@@ -155,6 +162,53 @@ class AuditSettings(Section):
         ge=1,
         le=86_400,
         description="longest time until a new checkpoint is in the anchor file; 1 to 86400",
+    )
+
+
+class NotifySettings(Section):
+    """Where people are told of fills, refusals, money and bots; the program's log always is."""
+
+    webhook_url: WebhookUrl = Field(
+        default=None,
+        description="https:// or http:// URL that events are posted to; empty for none",
+    )
+    webhook_secret: WebhookKey = Field(
+        default=None,
+        description="signs what is posted (Standard Webhooks): 24 to 64 bytes in base64, with or"
+        " without whsec_ before it",
+    )
+    smtp_host: WordOrNone = Field(
+        default=None, description="mail server that e-mails are handed in at; empty for none"
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65_535, description="its port; 1 to 65535")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls or none"
+    )
+    smtp_username: WordOrNone = Field(
+        default=None, description="who hands the e-mails in; empty for no login"
+    )
+    smtp_password: Password = Field(default=None, description="password of that login")
+    smtp_from: Address = Field(default=None, description="address that e-mails come from")
+    smtp_to: Addresses = Field(
+        default=(), description="addresses that e-mails go to, separated by commas"
+    )
+    timeout_seconds: int = Field(
+        default=10, ge=1, le=60, description="longest time one delivery may take; 1 to 60"
+    )
+
+
+class RelaySettings(Section):
+    """Events of the log, handed on to other programs through Redis."""
+
+    enabled: bool = Field(
+        default=False,
+        description="true or false; true relays every event to a stream of the Redis server",
+    )
+    stream: Word = Field(default="traderbot.events", description="name of that stream")
+    maxlen: int = Field(
+        default=100_000,
+        ge=1,
+        description="about how many of the newest events the stream keeps; at least 1",
     )
 
 

@@ -12,12 +12,18 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
+from traderbot.infrastructure.settings_log import SEED_BYTES, seed_of
+
 MIN_SECRET_BYTES: Final = 32
-SEED_BYTES: Final = 32  # of an Ed25519 private key (RFC 8032)
+WEBHOOK_KEY_BYTES: Final = (24, 64)  # Standard Webhooks: what its libraries take
 
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?")
 _ORIGIN: Final = re.compile(r"\*|https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_WEBHOOK: Final = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?([/?][!-~]*)?"
+)
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}", re.ASCII)
 _DATABASE_SCHEMES: Final = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
@@ -86,13 +92,45 @@ def _seed(value: SecretStr | None) -> SecretStr | None:
     if value is None:
         return None
     try:
-        size = len(b64decode(value.get_secret_value(), validate=True))
+        is_key = len(seed_of(value.get_secret_value())) == SEED_BYTES
     except (Base64Error, ValueError):
-        size = 0
-    if size != SEED_BYTES:
+        is_key = False
+    if not is_key:
         msg = f"must be {SEED_BYTES} bytes in base64"
         raise ValueError(msg) from None  # and no cause above: both would carry the secret
     return value
+
+
+def _webhook(value: SecretStr | None) -> SecretStr | None:
+    value = _with_scheme(value, ("https", "http"))
+    if value is not None and _WEBHOOK.fullmatch(value.get_secret_value()) is None:
+        msg = "must be https://host/path, without user, password or blanks"
+        raise ValueError(msg)
+    return value
+
+
+def _webhook_key(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    try:
+        key = b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+    except (Base64Error, ValueError):
+        key = b""
+    if not WEBHOOK_KEY_BYTES[0] <= len(key) <= WEBHOOK_KEY_BYTES[1]:
+        msg = f"must be {WEBHOOK_KEY_BYTES[0]} to {WEBHOOK_KEY_BYTES[1]} bytes in base64"
+        raise ValueError(msg) from None  # and no cause above: both would carry the secret
+    return value
+
+
+def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_ADDRESS.fullmatch(value) for value in values):
+        msg = "must be e-mail addresses such as desk@example.org, separated by commas"
+        raise ValueError(msg)
+    return values
+
+
+def _address(value: str | None) -> str | None:
+    return None if value is None else _addresses((value,))[0]
 
 
 def _with_scheme(value: SecretStr | None, schemes: Sequence[str]) -> SecretStr | None:
@@ -140,8 +178,21 @@ WordOrNone = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")] | None,
     BeforeValidator(_none_if_empty),
 ]
+LogName = Annotated[  # no plus sign: it parts the name from the key in what verifiers take
+    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-*,-~]+$")] | None,
+    BeforeValidator(_none_if_empty),
+]
 SealingKey = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_seed)]
 AnchorFile = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_hosts)]
 PaperOnly = Annotated[Literal["paper", "live"], AfterValidator(_paper_only)]
+WebhookUrl = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_webhook)]
+WebhookKey = Annotated[
+    SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_webhook_key)
+]
+Password = Annotated[SecretStr | None, BeforeValidator(_none_if_empty)]
+Address = Annotated[str | None, BeforeValidator(_none_if_empty), AfterValidator(_address)]
+Addresses = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_addresses)
+]

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from traderbot.infrastructure.settings import (
+    DATABASE_URL_NAME,
+    SEALING_KEY_NAME,
     SECRET_KEY_NAME,
     Origin,
     Settings,
@@ -22,8 +24,11 @@ _MASK: Final = "********"
 _COLUMNS: Final = 98  # "# " comes before
 # Defaults that are made when the program starts, in words.
 _MADE: Final = {
-    f"{PREFIX}DATABASE__URL": "`traderbot.db` in the data folder",
+    DATABASE_URL_NAME: "`traderbot.db` in the data folder",
     SECRET_KEY_NAME: "made at first run; none in production",
+    SEALING_KEY_NAME: "made at first run; none in production",
+    f"{PREFIX}AUDIT__ORIGIN": "made of the name of the database",
+    f"{PREFIX}AUDIT__ANCHOR_PATH": "made of the name of the database",
 }
 
 
@@ -85,16 +90,28 @@ def _default_in_words(name: str, field: FieldInfo) -> str:
 
 
 def _shown(settings: Settings, name: str, path: tuple[str, ...]) -> str:
-    if name == f"{PREFIX}DATABASE__URL":
-        return masked_url(settings.database_url)
-    if name == f"{PREFIX}REDIS__URL":
-        return masked_url(settings.redis_url or "")
-    if name == SECRET_KEY_NAME and settings.auth.secret_key is None:
-        return f"(kept in {settings.secret_key_path})"
+    made = _made_by(settings, name)
+    if made is not None:
+        return made
     value: object = settings
     for part in path:
         value = getattr(value, part)
     return _as_text(value)
+
+
+def _made_by(settings: Settings, name: str) -> str | None:
+    """Return what is in use if nothing is set, or what must not be shown as it is."""
+    made = {
+        DATABASE_URL_NAME: masked_url(settings.database_url),
+        f"{PREFIX}REDIS__URL": masked_url(settings.redis_url or ""),
+        f"{PREFIX}AUDIT__ORIGIN": settings.log_origin,
+        f"{PREFIX}AUDIT__ANCHOR_PATH": _as_text(settings.anchor_path),
+    }
+    if settings.auth.secret_key is None:
+        made[SECRET_KEY_NAME] = f"(kept in {settings.secret_key_path})"
+    if settings.audit.signing_key is None:
+        made[SEALING_KEY_NAME] = f"(kept in {settings.sealing_key_path})"
+    return made.get(name)
 
 
 def _as_text(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.guards import lifted_guards
 from tests.servers import SharedPostgres
 from tests.stores import Desk, MemoryStore, SqlStore, Store
 from traderbot.infrastructure.persistence.database import writer_engine
@@ -73,7 +74,8 @@ def _empty(url: str) -> None:
             text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema")
         )
         full = ", ".join(name for name in names if name != "alembic_version")
-        connection.execute(text(f"TRUNCATE {full} RESTART IDENTITY"))
+        with lifted_guards(connection):
+            connection.execute(text(f"TRUNCATE {full} RESTART IDENTITY"))
     engine.dispose()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,34 @@ def test_the_past_is_still_there(demo: tuple[Path, str]) -> None:
     assert code == 0
     assert 0 < len(then["orders"]) < len(now["orders"])
     assert then["cut"]["root"] != now["cut"]["root"]
+
+
+@pytest.mark.parametrize("interpreter", ["python", "node"])
+def test_the_bundle_is_checked_by_the_command_it_names(
+    demo: tuple[Path, str], interpreter: str
+) -> None:
+    command = demo[1].rstrip("\n").splitlines()[-1].split()
+    assert command[0] == "python"
+    if interpreter == "python":
+        command[0] = sys.executable
+    else:
+        found = shutil.which("node")
+        assert found, "Node.js is needed: apt-get install nodejs"
+        command[:2] = [found, command[1].replace("verify.py", "verify.mjs")]
+    done = subprocess.run(
+        command, cwd=demo[0], capture_output=True, text=True, timeout=60, check=False
+    )
+    root = re.search(r"^root +([0-9a-f]{64})$", demo[1], re.MULTILINE)
+    assert root
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("verified: ")
+    assert f"root {root[1]}, signed by traderbot.local/demo (" in done.stdout
+
+
+def test_the_bundle_holds_what_was_published(demo: tuple[Path, str]) -> None:
+    folder = demo[0] / "traderbot-data"
+    anchors = (folder / "demo.db.anchors.jsonl").read_text().splitlines()
+    published = [json.loads(line) for line in anchors]
+    lines = (folder / "demo-bundle/anchors/anchors.jsonl").read_text().splitlines()
+    assert [json.loads(line)["note"] for line in lines] == [it["note"] for it in published]
+    assert (folder / "demo-bundle/checkpoint").read_text() == published[-1]["note"]

@@ -215,7 +215,7 @@ def assert_placed_once(
 
 def assert_durable(bot: Traderbot) -> None:
     """Ask the writer's own connection how it commits."""
-    storage: Any = bot.application.executor._storage  # type: ignore[attr-defined]
+    storage: Any = bot.application.executor._batches.storage  # type: ignore[attr-defined]
     if isinstance(storage, SqliteStorage):
         driver = storage._driver
         assert driver.execute("PRAGMA synchronous").fetchone() == (2,)

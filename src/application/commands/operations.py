@@ -11,9 +11,10 @@ from traderbot.domain.operations.operations import OPERATIONS_ID, Operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordEpoch(Command[int]):
+class RecordEpoch(Command[bool]):
     """The log no longer continues what was published; an operator lets it go on all the same."""
 
+    epoch: int
     origin: str
     reason: str
     size: int
@@ -24,14 +25,15 @@ class RecordEpoch(Command[int]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEpochHandler:
-    """Handles `RecordEpoch`: the new epoch's first fact is why there is one."""
+    """Handles `RecordEpoch`: the new epoch's first fact is why there is one. Twice is harmless."""
 
     clock: Clock
 
-    def __call__(self, command: RecordEpoch, unit: UnitOfWork) -> int:
-        """Return the number of the epoch. Raises InvalidValueError without a reason."""
+    def __call__(self, command: RecordEpoch, unit: UnitOfWork) -> bool:
+        """Return whether it was news. Raises InvalidValueError without a reason."""
         events = Operations.start_epoch(
             unit.operations.find(OPERATIONS_ID),
+            epoch=command.epoch,
             origin=command.origin,
             reason=command.reason,
             size=command.size,
@@ -40,7 +42,9 @@ class RecordEpochHandler:
             published_root=command.published_root,
             at=self.clock.now(),
         )
-        return unit.operations.record(OPERATIONS_ID, events).epoch
+        if events:
+            unit.operations.record(OPERATIONS_ID, events)
+        return bool(events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Who hears of events, when, and what happens when one of them fails.
 
-Kinds of handler (docs/architecture.md): *inline* in the command's transaction, *durable* from a
-checkpoint in the log (declared here, run from the next release on), *ephemeral* after the commit,
-best effort.
+Kinds of handler (docs/events.md): *inline* in the command's transaction, *durable* from a
+checkpoint of its own in the sealed log, *ephemeral* after the commit, best effort.
 """
 
 from __future__ import annotations
@@ -24,6 +23,11 @@ class HandlerKind(StrEnum):
     DURABLE_REACTOR = "durable_reactor"  # side effects: at least once, then parked
     EPHEMERAL = "ephemeral"  # after the commit; bounded, may drop, counted
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether the handler is run from the sealed log, with a checkpoint of its own."""
+        return self in (HandlerKind.DURABLE_PROJECTION, HandlerKind.DURABLE_REACTOR)
+
 
 class ReplayPolicy(StrEnum):
     """Whether a handler may see an event a second time."""
@@ -41,14 +45,17 @@ class Start(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One committed event, its stream and its version in it."""
+    """One committed event, its stream and its version in it.
+
+    Subscribe to this type to hear of every event that is committed, with its place.
+    """
 
     stream: str
     version: int
     event: DomainEvent
 
 
-EphemeralHandler = Callable[[Published], Awaitable[None] | None]
+EphemeralHandler = Callable[[Any], Awaitable[None] | None]
 InlineHandler = Callable[[Any, UnitOfWork], None]
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from traderbot.domain.bots.events import BotEvent
+from traderbot.domain.market.events import MarketEvent
 from traderbot.domain.operations.events import OperationsEvent
 from traderbot.domain.orders.events import OrderEvent
 from traderbot.domain.portfolio.events import PortfolioEvent
 from traderbot.domain.users.events import UserEvent
 
-DomainEvent = OrderEvent | PortfolioEvent | UserEvent | BotEvent | OperationsEvent
+DomainEvent = OrderEvent | PortfolioEvent | UserEvent | BotEvent | OperationsEvent | MarketEvent
 
 
 @dataclass(frozen=True, slots=True)

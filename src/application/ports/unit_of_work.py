@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.bots.events import BotEvent
+from traderbot.domain.market.bar_series import BarSeries
+from traderbot.domain.market.events import MarketEvent
 from traderbot.domain.operations.events import OperationsEvent
 from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.events import OrderEvent
@@ -95,6 +97,11 @@ class UnitOfWork(Protocol):
     @property
     def operations(self) -> Repository[Operations, OperationsEvent]:
         """What operators decided about the log's machinery; one aggregate."""
+        ...
+
+    @property
+    def bar_series(self) -> Repository[BarSeries, MarketEvent]:
+        """Which bars were taken in; see `series_id`."""
         ...
 
     @property

@@ -66,7 +66,7 @@ def _buy(
     arithmetic = {
         "equity_at_cost": plain(equity),
         "share": plain(share),
-        "budget": format(budget, "f"),
+        "budget": plain(budget),
         "close": str(close),
         "quantity": str(quantity),
     }

@@ -27,6 +27,7 @@ class Operations:
     def start_epoch(
         before: Operations | None,
         *,
+        epoch: int,
         origin: str,
         reason: str,
         size: int,
@@ -35,13 +36,24 @@ class Operations:
         published_root: str,
         at: datetime,
     ) -> tuple[OperationsEvent, ...]:
-        """Go on under the next epoch. Raises InvalidValueError without a reason."""
+        """Go on under a later epoch. Asking twice is harmless.
+
+        Raises:
+            InvalidValueError: no reason is given, or the epoch is over already.
+        """
+        reason = _reason(reason)
+        latest = before.epoch if before else 1
+        if latest == epoch > 1:
+            return ()
+        if epoch < latest + 1:
+            msg = f"epoch {epoch} cannot begin: the log is in epoch {latest}"
+            raise InvalidValueError(msg)
         return (
             EpochStarted(
                 at=at,
-                epoch=(before.epoch if before else 1) + 1,
+                epoch=epoch,
                 origin=origin,
-                reason=_reason(reason),
+                reason=reason,
                 size=size,
                 root=root,
                 published_size=published_size,

@@ -39,6 +39,20 @@ class CashWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashCorrected:
+    """An operator put right what was recorded wrongly; what was recorded stays as it is.
+
+    `amount` is signed: what free cash gains. `corrects` is the id of the event it makes up for.
+    """
+
+    portfolio_id: PortfolioId
+    at: datetime
+    amount: Money
+    reason: str
+    corrects: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureReserved:
     """An approved order set cash aside, and claimed part of a position for its closing half."""
 
@@ -93,6 +107,7 @@ PortfolioEvent = (
     PortfolioOpened
     | CashDeposited
     | CashWithdrawn
+    | CashCorrected
     | ExposureReserved
     | ExposureReleased
     | FillBooked

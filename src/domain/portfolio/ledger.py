@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     ExposureReleased,
@@ -25,6 +26,7 @@ FREE = "cash:free"
 RESERVED = "cash:reserved"
 COLLATERAL = "cash:collateral"
 DEPOSITS = "equity:deposits"
+CORRECTIONS = "equity:corrections"
 PROFIT = "income:realised"
 FEES = "expense:fees"
 
@@ -39,6 +41,7 @@ class Posting:
 
 def postings(event: PortfolioEvent) -> tuple[Posting, ...]:
     """Return the ledger entry of an event, without lines of nothing; they sum to zero."""
+    lines: tuple[Posting, ...]
     match event:
         case FillBooked():
             lines = (
@@ -49,17 +52,19 @@ def postings(event: PortfolioEvent) -> tuple[Posting, ...]:
                 Posting(PROFIT, -event.realised),
                 *_fee(event),
             )
-            return tuple(line for line in lines if line.amount)
         case ExposureReserved(cash=cash):
-            return _transfer(FREE, RESERVED, cash)
+            lines = _transfer(FREE, RESERVED, cash)
         case ExposureReleased(cash=cash):
-            return _transfer(RESERVED, FREE, cash)
+            lines = _transfer(RESERVED, FREE, cash)
         case CashDeposited(amount=amount):
-            return _transfer(DEPOSITS, FREE, amount)
+            lines = _transfer(DEPOSITS, FREE, amount)
         case CashWithdrawn(amount=amount):
-            return _transfer(FREE, DEPOSITS, amount)
+            lines = _transfer(FREE, DEPOSITS, amount)
+        case CashCorrected(amount=amount):
+            lines = _transfer(CORRECTIONS, FREE, amount)
         case PortfolioOpened():
-            return ()
+            lines = ()
+    return tuple(line for line in lines if line.amount)
 
 
 def imbalance(lines: Iterable[Posting]) -> dict[Currency, Money]:
@@ -72,8 +77,6 @@ def imbalance(lines: Iterable[Posting]) -> dict[Currency, Money]:
 
 
 def _transfer(source: str, target: str, amount: Money) -> tuple[Posting, ...]:
-    if not amount:
-        return ()
     return (Posting(source, -amount), Posting(target, amount))
 
 

@@ -13,6 +13,7 @@ from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderFi
 from traderbot.domain.orders.ticket import Side, Ticket
 from traderbot.domain.portfolio.errors import InsufficientFundsError, InvalidTransferError
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     ExposureReleased,
@@ -29,6 +30,7 @@ from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
 from traderbot.domain.shared.values import Currency, Money, Symbol, trusted_money
 
 NAME_LENGTH = 64
+_REASON_LENGTH = 500
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -104,6 +106,38 @@ class Portfolio:
             msg = f"{amount} asked, {free} free"
             raise InsufficientFundsError(msg)
         return (CashWithdrawn(portfolio_id=self.id, at=at, amount=amount),)
+
+    def correct(
+        self, amount: Money, reason: str, *, corrects: str | None = None, at: datetime
+    ) -> tuple[PortfolioEvent, ...]:
+        """Put right what was recorded wrongly, with an event that makes up for it.
+
+        Free cash never goes below zero by it: what is set aside or held has to be freed first.
+
+        Raises:
+            InvalidTransferError: nothing, or more than fits.
+            InsufficientFundsError: more would be taken than is free.
+            InvalidValueError: no reason is given.
+        """
+        if not amount:
+            msg = "a correction of nothing"
+            raise InvalidTransferError(msg)
+        cash = self.cash_in(amount.currency)
+        if amount.amount > 0 and add(cash.total.amount, amount.amount) >= LIMIT:
+            msg = f"{amount} more is more than an account can hold"
+            raise InvalidTransferError(msg)
+        if amount.amount < 0 and -amount > cash.free:
+            msg = f"{-amount} to be taken out, {cash.free} free: cancel orders or deposit first"
+            raise InsufficientFundsError(msg)
+        said = reason.strip()
+        if not 0 < len(said) <= _REASON_LENGTH or not said.isprintable():
+            msg = f"a reason is 1 to {_REASON_LENGTH} printable characters"
+            raise InvalidValueError(msg)
+        return (
+            CashCorrected(
+                portfolio_id=self.id, at=at, amount=amount, reason=said, corrects=corrects
+            ),
+        )
 
     def reserve(self, ticket: Ticket, approved: OrderApproved) -> tuple[PortfolioEvent, ...]:
         """Set aside what an approved order may cost."""
@@ -217,6 +251,10 @@ class Portfolio:
             case CashWithdrawn(amount=amount):
                 old = self.cash_in(amount.currency)
                 new = replace(old, free=old.free - amount)
+                return self._after(event, self._with(amount.currency, new))
+            case CashCorrected(amount=amount):
+                old = self.cash_in(amount.currency)
+                new = replace(old, free=old.free + amount)
                 return self._after(event, self._with(amount.currency, new))
             case PortfolioOpened():
                 msg = f"portfolio {self.id} was opened twice"

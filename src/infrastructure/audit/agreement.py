@@ -1,18 +1,20 @@
-"""Whether the rows beside the log end where the log ends: `streams`, and one row per aggregate."""
+"""Whether the rows beside the log end where the log ends: `streams`, and one row per aggregate.
+
+The database compares each row with the newest event of its stream. What was counted while the log
+was read tells whether there are streams without a row, and events twice; they are looked for only
+then.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from traderbot.application.ports.audit import AuditFinding
-from traderbot.infrastructure.audit.examine import Head
-from traderbot.infrastructure.audit.findings import Bounded, short
+from traderbot.infrastructure.audit.findings import LISTED, Findings, short
+from traderbot.infrastructure.audit.heads import Heads
 from traderbot.infrastructure.event_store.log_reader import BATCH, LogReader
 from traderbot.infrastructure.persistence.unit import CATEGORIES
-
-Findings = Bounded[AuditFinding]
 
 
 class StateTable(NamedTuple):
@@ -29,75 +31,119 @@ STATE_TABLES = (
     StateTable("order", "orders", "order_id"),
     StateTable("bot", "bot_runs", "bot_run_id"),
 )
-WITHOUT_ROWS = frozenset({"operations"})  # read from the log alone
 
 
-def check_streams(reader: LogReader, heads: Mapping[str, Head], findings: Findings) -> None:
-    """Compare every row of `streams` with the last event of its stream, and miss none."""
-    known = 0
-    for stream_id, category, version, head_hash in _keyed(
-        reader, "streams", "stream_id", "category, version, head_hash"
+class Totals(NamedTuple):
+    """What was counted while all of the log was read."""
+
+    events: int
+    begun: Counter[str]  # first events of streams, by category
+
+
+def check_streams(
+    reader: LogReader, heads: Heads, totals: Totals | None, findings: Findings
+) -> int:
+    """Compare every row of `streams` with the last event of its stream; return how many.
+
+    Without totals it is not asked whether each stream has a row, and each event is there once.
+    """
+    known = events = 0
+    newest = "SELECT max(m.version) FROM events m WHERE m.stream_id = t.stream_id"
+    for stream_id, category, version, head_hash, last, leaf in _keyed(
+        reader,
+        f"streams t LEFT JOIN events e ON e.stream_id = t.stream_id AND e.version = ({newest})",
+        "stream_id",
+        "t.category, t.version, t.head_hash, e.version, e.leaf_hash",
     ):
-        head = heads.get(stream_id)
-        if head is None:
-            _add(findings, "STREAM_WITHOUT_EVENTS", stream_id, f"streams has it at v{version}")
+        head = (last, leaf)
+        if stream_id in heads.pinned:  # its columns lie, its bodies were read
+            head = heads.get(stream_id, (None, None))
+        if head[0] is None:
+            findings.tell("STREAM_WITHOUT_EVENTS", stream_id, f"streams has it at v{version}")
             continue
         known += 1
+        events += head[0]
         if category != stream_id.partition("-")[0] or category not in CATEGORIES:
-            _add(findings, "STREAM_DIFFERS", stream_id, f"its category is {short(category)}")
+            findings.tell("STREAM_DIFFERS", stream_id, f"its category is {short(category)}")
         if version != head[0]:
             said = f"streams says v{version}, the last event is v{head[0]}"
-            _add(findings, "STREAM_DIFFERS", stream_id, said)
+            findings.tell("STREAM_DIFFERS", stream_id, said)
         if head_hash != head[1]:
             said = f"streams has head hash {short(head_hash)}, the last event {short(head[1])}"
-            _add(findings, "STREAM_DIFFERS", stream_id, said)
-    if known != len(heads):
-        found = {row[0] for row in _keyed(reader, "streams", "stream_id", "version")}
-        for stream_id in sorted(heads.keys() - found):
-            _add(findings, "STREAM_MISSING", stream_id, "it has events, and no row in streams")
+            findings.tell("STREAM_DIFFERS", stream_id, said)
+    if totals is not None and known != totals.begun.total():
+        _find_streams_without_row(reader, heads, findings)
+    if totals is not None and events != totals.events:
+        _find_duplicates(reader, findings)
+    return known
 
 
-def check_states(reader: LogReader, heads: Mapping[str, Head], findings: Findings) -> int:
-    """Compare the version of every aggregate's state row with its stream; return how many."""
-    expected = Counter(stream_id.partition("-")[0] for stream_id in heads)
+def check_states(reader: LogReader, heads: Heads, totals: Totals | None, findings: Findings) -> int:
+    """Compare the version of every aggregate's state row with its stream; return how many.
+
+    Without totals it is not asked whether each stream has its row.
+    """
     rows = 0
+    expected = Counter[str]() if totals is None else totals.begun.copy()
     for table in STATE_TABLES:
         known = 0
-        for key, version in _keyed(reader, table.name, table.key, "stream_version"):
+        stream = f"'{table.category}-' || t.{table.key}"
+        newest = f"(SELECT max(m.version) FROM events m WHERE m.stream_id = {stream})"  # noqa: S608 - our own names
+        for key, version, last in _keyed(
+            reader, f"{table.name} t", table.key, f"t.stream_version, {newest}"
+        ):
             rows += 1
-            head = heads.get(f"{table.category}-{key}")
-            if head is None:
-                _add(findings, "STATE_WITHOUT_STREAM", f"{table.name} {key}", "it has no events")
+            stream_id = f"{table.category}-{key}"
+            if stream_id in heads.pinned:
+                last = heads.get(stream_id, (None, None))[0]  # noqa: PLW2901 - the better one
+            if last is None:
+                findings.tell("STATE_WITHOUT_STREAM", f"{table.name} {key}", "it has no events")
                 continue
             known += 1
-            if version != head[0]:
-                said = f"the row is at v{version}, its stream at v{head[0]}"
-                _add(findings, "STATE_DIFFERS", f"{table.name} {key}", said)
-        if known != expected.pop(table.category, 0):
-            _name_missing(reader, table, heads, findings)
-    for category in expected.keys() - WITHOUT_ROWS:
-        _add(findings, "UNKNOWN_CATEGORY", f"streams {category}-…", "no aggregate is called so")
+            if version != last:
+                said = f"the row is at v{version}, its stream at v{last}"
+                findings.tell("STATE_DIFFERS", f"{table.name} {key}", said)
+        if known != expected.pop(table.category, 0) and totals is not None:
+            _find_streams_without_state(reader, table, findings)
+    for category in sorted(expected.keys() - CATEGORIES.keys()):  # the others need no rows
+        findings.tell("UNKNOWN_CATEGORY", f"streams {category}-…", "no aggregate is called so")
     return rows
 
 
-def _name_missing(
-    reader: LogReader, table: StateTable, heads: Mapping[str, Head], findings: Findings
-) -> None:
-    found = {row[0] for row in _keyed(reader, table.name, table.key, "stream_version")}
-    for stream_id in sorted(heads):
-        category, _, key = stream_id.partition("-")
-        if category == table.category and key not in found:
-            _add(findings, "STATE_MISSING", f"{table.name} {key}", "its stream has no row here")
+def _find_streams_without_row(reader: LogReader, heads: Heads, findings: Findings) -> None:
+    sql = (
+        "SELECT DISTINCT stream_id FROM events e WHERE NOT EXISTS "
+        "(SELECT 1 FROM streams s WHERE s.stream_id = e.stream_id) ORDER BY stream_id LIMIT ?"
+    )
+    for (stream_id,) in reader.rows(sql, LISTED + 1):
+        if stream_id not in heads.pinned:
+            findings.tell("STREAM_MISSING", stream_id, "it has events, and no row in streams")
+
+
+def _find_duplicates(reader: LogReader, findings: Findings) -> None:
+    sql = (
+        "SELECT stream_id, version, count(*) FROM events GROUP BY stream_id, version "
+        "HAVING count(*) > 1 ORDER BY stream_id, version LIMIT ?"
+    )
+    for stream_id, version, count in reader.rows(sql, LISTED + 1):
+        findings.tell("DUPLICATE", f"{stream_id} v{version}", f"it is there {count} times")
+
+
+def _find_streams_without_state(reader: LogReader, table: StateTable, findings: Findings) -> None:
+    sql = (
+        "SELECT DISTINCT stream_id FROM events e WHERE stream_id LIKE ? "  # noqa: S608 - our own names
+        f"AND NOT EXISTS (SELECT 1 FROM {table.name} t "
+        f"WHERE e.stream_id = '{table.category}-' || t.{table.key}) ORDER BY stream_id LIMIT ?"
+    )
+    for (stream_id,) in reader.rows(sql, f"{table.category}-%", LISTED + 1):
+        where = f"{table.name} {stream_id.partition('-')[2]}"
+        findings.tell("STATE_MISSING", where, "its stream has no row here")
 
 
 def _keyed(reader: LogReader, table: str, key: str, columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the key and the columns of every row, in portions."""
-    sql = f"SELECT {key}, {columns} FROM {table} WHERE {key} {{}} ? ORDER BY {key} LIMIT ?"  # noqa: S608 - our own names
+    """Yield the key and the columns of every row of `t`, in portions."""
+    sql = f"SELECT t.{key}, {columns} FROM {table} WHERE t.{key} {{}} ? ORDER BY t.{key} LIMIT ?"  # noqa: S608 - our own names
     rows = reader.rows(sql.format(">="), "", BATCH)  # an empty key is one too
     while rows:
         yield from rows
         rows = reader.rows(sql.format(">"), rows[-1][0], BATCH)
-
-
-def _add(findings: Findings, code: str, where: str, message: str) -> None:
-    findings.add(AuditFinding(code=code, where=where, message=message))

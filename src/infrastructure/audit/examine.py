@@ -6,7 +6,7 @@ finding names the rule, the place, and the two values that should be equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ from traderbot.infrastructure.event_store.codec import EventCodec
 # The end of a stream as far as it was read: its last version and that event's hash.
 Head = tuple[int, bytes]
 NO_EVENTS: Final[Head] = (0, GENESIS)
+Before = Callable[[str, int], Head]  # the end of a stream before the event of that version
 
 
 class EventColumns(NamedTuple):
@@ -48,10 +49,10 @@ class EventColumns(NamedTuple):
     body: Any  # bytes, unless somebody has been at it
     leaf_hash: Any
 
-    @property
-    def where(self) -> str:
-        """Name the event."""
-        return f"position {self.position}, event {self.event_id}, {self.stream_id} v{self.version}"
+    def named(self, index: int | None) -> str:
+        """Name the event, by its index in the log if it has one."""
+        place = f"unsealed, position {self.position}" if index is None else f"index {index}"
+        return f"{place}, event {self.event_id}, {self.stream_id} v{self.version}"
 
 
 class Examined(NamedTuple):
@@ -63,17 +64,20 @@ class Examined(NamedTuple):
     findings: list[AuditFinding]
 
 
-def examine(row: EventColumns, heads: Mapping[str, Head] | None, codec: EventCodec) -> Examined:
-    """Return everything that is wrong with an event; `heads` are the streams' ends before it.
+def examine(
+    row: EventColumns, index: int | None, before: Before | None, codec: EventCodec
+) -> Examined:
+    """Return everything that is wrong with an event.
 
     Which event it is, is told by its body if that can be read: then an edited column is one finding
-    and not also a gap in two streams. Without `heads` its place in the stream is left unchecked.
+    and not also a gap in two streams. Without `before` its place in the stream is left unchecked.
     """
     body = row.body if isinstance(row.body, bytes) else str(row.body).encode()
     findings: list[AuditFinding] = []
+    where = row.named(index)
 
     def add(code: str, message: str) -> None:
-        findings.append(AuditFinding(code=code, where=row.where, message=message))
+        findings.append(AuditFinding(code=code, where=where, message=message, index=index))
 
     if not isinstance(row.body, bytes):
         add("COLUMN_DIFFERS", f"body is stored as {type(row.body).__name__}, not as bytes")
@@ -89,7 +93,7 @@ def examine(row: EventColumns, heads: Mapping[str, Head] | None, codec: EventCod
     for name, column, said in _columns(row, envelope):
         if column != said:
             add("COLUMN_DIFFERS", f"{name} is {short(column)}, the body says {short(said)}")
-    for code, message in (*_place(envelope, heads), *_content(body, envelope, codec)):
+    for code, message in (*_place(envelope, before), *_content(body, envelope, codec)):
         add(code, message)
     return Examined(envelope.stream, (envelope.version, row.leaf_hash), computed, findings)
 
@@ -109,10 +113,10 @@ def _columns(row: EventColumns, body: Envelope) -> Iterator[tuple[str, object, o
     yield "actor_id", row.actor_id, body.actor.id
 
 
-def _place(envelope: Envelope, heads: Mapping[str, Head] | None) -> Iterator[tuple[str, str]]:
-    if heads is None:
+def _place(envelope: Envelope, before: Before | None) -> Iterator[tuple[str, str]]:
+    if before is None:
         return
-    version, leaf = heads.get(envelope.stream, NO_EVENTS)
+    version, leaf = before(envelope.stream, envelope.version)
     if envelope.version != version + 1:
         yield "VERSION_GAP", f"v{envelope.version} follows v{version}"
     if envelope.prev != _hex(leaf):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from traderbot.application.errors import NotFoundError
@@ -10,13 +11,15 @@ from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
 from traderbot.application.ports.recorded import Recorded
 from traderbot.application.views import OrderView
 from traderbot.domain.bots.events import BotDecided
-from traderbot.domain.orders.events import OrderEvent
+from traderbot.domain.orders.events import OrderApproved, OrderEvent, OrderRefused
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.events import PortfolioEvent
 from traderbot.domain.portfolio.ledger import postings
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.ids import OrderId, UserId
 from traderbot.domain.shared.instants import instant_text
+from traderbot.infrastructure.audit.effects import effects_of
+from traderbot.infrastructure.audit.proofs import Proofs
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.log_reader import LogReader, StoredBody
 
@@ -51,13 +54,16 @@ def explain(
     commands = dict.fromkeys(it.command_id for it in own)  # each once, in their order
     caused = [it for id_ in commands for it in _read(codec, reader.of_command(id_))]
     story = {it.position: it for it in (*own, *caused) if _about(it) == order_id}
+    story |= {it.position: it for it in _corrections(reader, codec, story.values())}
     decisions = [it for it in story.values() if isinstance(it.event, BotDecided)]
     shown = [it for _, it in sorted(story.items()) if not isinstance(it.event, BotDecided)]
     return OrderExplanation(
         order=OrderView.of(order),
         decision=_decision(codec, decisions[0]) if decisions else None,
-        events=list(_explained(codec, shown)),
+        events=list(_explained(codec, shown, Proofs(reader))),
         ledger=[line for it in shown for line in _ledger(it)],
+        inputs=_inputs(own),
+        effects=effects_of(reader, [it.id for it in shown]),
     )
 
 
@@ -65,13 +71,35 @@ def _read(codec: EventCodec, stored: Iterable[StoredBody]) -> list[Recorded]:
     return [codec.recorded(it.position, it.body, it.leaf_hash) for it in stored]
 
 
+def _inputs(own: Iterable[Recorded]) -> dict[str, Any]:
+    """Return what the gate read when it decided about the order."""
+    for it in own:
+        if isinstance(it.event, OrderApproved):
+            checks = [asdict(each) for each in it.event.checks]
+            return {"reference": str(it.event.reference), "checks": checks}
+        if isinstance(it.event, OrderRefused):
+            return {"checks": [asdict(each) for each in it.event.reasons]}
+    return {}
+
+
+def _corrections(reader: LogReader, codec: EventCodec, story: Iterable[Recorded]) -> list[Recorded]:
+    """Return what operators recorded to make up for one of the order's events."""
+    wrong = {it.id for it in story}
+    corrections = _read(codec, reader.corrections())
+    return [it for it in corrections if getattr(it.event, "corrects", None) in wrong]
+
+
 def _about(it: Recorded) -> str | None:
     return getattr(it.event, "order_id", None)
 
 
-def _explained(codec: EventCodec, story: Iterable[Recorded]) -> Iterable[ExplainedEvent]:
+def _explained(
+    codec: EventCodec, story: Sequence[Recorded], proofs: Proofs
+) -> Iterable[ExplainedEvent]:
     order: Order | None = None
+    indexes = proofs.indexes([it.position for it in story])
     for it in story:
+        index = indexes.get(it.position)
         changes: Mapping[str, str] = {}
         if isinstance(it.event, OrderEvent):
             before = order
@@ -92,6 +120,8 @@ def _explained(codec: EventCodec, story: Iterable[Recorded]) -> Iterable[Explain
             causation_id=it.causation_id,
             changes=changes,
             data=codec.encode(it.event)[2],
+            log_index=index,
+            inclusion=None if index is None else proofs.inclusion(index, it.leaf_hash),
         )
 
 

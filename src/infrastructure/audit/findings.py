@@ -1,10 +1,13 @@
-"""A list that a broken log cannot make endless."""
+"""Findings: a list that a broken log cannot make endless, and the first bad event among them."""
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from traderbot.application.ports.audit import AuditFinding
+
 T = TypeVar("T")
+LISTED = 100
 
 
 class Bounded(Generic[T]):
@@ -22,6 +25,25 @@ class Bounded(Generic[T]):
             self.listed.append(thing)
         else:
             self.unlisted += 1
+
+
+class Findings(Bounded[AuditFinding]):
+    """What is wrong with a log; `first_bad` is the lowest index any of it is about."""
+
+    def __init__(self) -> None:
+        """Begin with a clean log."""
+        super().__init__(LISTED)
+        self.first_bad: int | None = None
+
+    def add(self, thing: AuditFinding) -> None:
+        """List it, or count it; its index counts in any case."""
+        super().add(thing)
+        if thing.index is not None and (self.first_bad is None or thing.index < self.first_bad):
+            self.first_bad = max(0, thing.index)
+
+    def tell(self, code: str, where: str, message: str, index: int | None = None) -> None:
+        """Add a finding."""
+        self.add(AuditFinding(code=code, where=where, message=message, index=index))
 
 
 def short(value: object, limit: int = 80) -> str:

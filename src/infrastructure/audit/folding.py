@@ -14,6 +14,7 @@ from traderbot.application.ports.audit import Progress
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.shared.errors import CorruptHistoryError, DomainError
 from traderbot.domain.shared.history import step
+from traderbot.infrastructure.audit.book import Book
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.log_reader import LogReader, Row
 from traderbot.infrastructure.persistence.state_rows import Versioned
@@ -32,30 +33,35 @@ def fold_log(
     *,
     occurred_by: datetime | None = None,
     progress: Progress | None = None,
+    start: int = 0,
+    book: Book | None = None,
 ) -> States:
-    """Return the states after the log's first `size` events.
+    """Return the states after the log's first `size` events, of those that any event was read of.
 
-    With `occurred_by`, each stream stops before its first event that happened later.
+    With `start` and `book`, it goes on from what the first `start` events made. With `occurred_by`,
+    each stream stops before its first event that happened later.
 
     Raises:
         CorruptHistoryError: an event cannot be read, or does not belong where it stands.
     """
-    states: States = {}
+    book = Book() if book is None else book
     stopped: set[str] = set()
-    done = 0
+    done = start
     with no_collecting():
-        for batch in reader.bodies() if size else ():
+        for batch in reader.bodies(start) if size > start else ():
             rows = batch[: size - done]
             events = codec.events_of([body for _, _, body in rows])
             if occurred_by is not None:
                 rows, events = _until(occurred_by, rows, events, stopped)
-            fold_into(states, rows, events)
+            if book.packed:
+                book.unpack([stream_id for _, stream_id, _ in rows])
+            fold_into(book.live, rows, events)
             done += min(len(batch), size - done)
             if progress is not None:
                 progress(done, size)
             if done == size:
                 break
-    return states
+    return book.live
 
 
 @contextmanager
@@ -122,12 +128,6 @@ def fold_streams(reader: LogReader, codec: EventCodec) -> Iterator[list[Chapter]
                 )
             )
         yield chapters
-
-
-def of_category(states: States, category: str) -> list[Any]:
-    """Return the states of one kind, by id."""
-    prefix = f"{category}-"
-    return [states[stream_id] for stream_id in sorted(states) if stream_id.startswith(prefix)]
 
 
 def fold_into(states: States, rows: Sequence[Row], events: Sequence[DomainEvent]) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
+from traderbot.application.errors import NotFoundError
 from traderbot.application.ports.audit import Cut, Progress, ReplayReport
 from traderbot.application.views import OrderView, PortfolioView
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.shared.instants import instant, instant_text
-from traderbot.infrastructure.audit.folding import States, fold_log, of_category
-from traderbot.infrastructure.event_store.body import encode_json
+from traderbot.infrastructure.audit.book import Book, Shown
+from traderbot.infrastructure.audit.folding import fold_log
+from traderbot.infrastructure.audit.roots import root_at
+from traderbot.infrastructure.audit.witnesses import Witnesses
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.log_reader import LogReader
-from traderbot.infrastructure.event_store.merkle import Frontier
-from traderbot.infrastructure.persistence.state_rows import rows_of
+from traderbot.infrastructure.sealing.stored_tree import checkpoints
 
 
 def cut_at_index(reader: LogReader, index: int | None) -> Cut:
@@ -34,16 +36,43 @@ def cut_at_index(reader: LogReader, index: int | None) -> Cut:
     return _prefix(reader, size)
 
 
-def cut_at_instant(reader: LogReader, at: datetime) -> Cut:
-    """Return the longest prefix in which nothing was recorded later."""
+def cut_at_instant(reader: LogReader, at: datetime, known: int = 0) -> Cut:
+    """Return the longest prefix in which nothing was recorded later.
+
+    Of the first `known` events it is known that they belong to it.
+    """
     limit = instant_text(at)  # such texts sort in the order of time
-    size = 0
-    for batch in reader.leaves():
+    size = known
+    for batch in reader.leaves(known):
         for _, _, _, recorded_at, _ in batch:
             if recorded_at > limit:
                 return _prefix(reader, size)
             size += 1
     return _prefix(reader, size)
+
+
+def cut_at_checkpoint(reader: LogReader, witnesses: Witnesses, checkpoint: str) -> Cut:
+    """Return what a checkpoint signs: a signed note, or the size of one that is stored.
+
+    Raises:
+        NotFoundError: no checkpoint of that size is stored.
+        NoteError: the note is malformed, or not signed by the key.
+        InvalidValueError: the log is not that long.
+        CorruptHistoryError: the log does not have the root that was signed.
+    """
+    note = checkpoint
+    if checkpoint.isascii() and checkpoint.isdigit():
+        size = int(checkpoint)
+        stored = [it.note for it in checkpoints(reader, after_size=size - 1) if it.size == size]
+        if not stored:
+            raise NotFoundError("checkpoint of size", checkpoint)
+        note = stored[-1]
+    said = witnesses.verify(note)
+    cut = cut_at_index(reader, said.size)
+    if cut.root != said.root.hex():
+        msg = f"the first {said.size} events have root {cut.root}, signed is {said.root.hex()}"
+        raise CorruptHistoryError(msg)
+    return cut
 
 
 def cut_at_business_time(reader: LogReader, at: datetime) -> Cut:
@@ -67,6 +96,7 @@ def cut_at_business_time(reader: LogReader, at: datetime) -> Cut:
         size=size,
         last_recorded_at=whole.last_recorded_at,
         root=whole.root,
+        checkpoint=whole.checkpoint,
         occurred_by=at,
         left_out=size - kept,
     )
@@ -78,51 +108,49 @@ def replay(
     cut: Cut,
     owner_id: UserId | None,
     progress: Progress | None,
-) -> ReplayReport:
-    """Fold the log up to a cut. Raises CorruptHistoryError."""
-    states = fold_log(reader, codec, cut.size, occurred_by=cut.occurred_by, progress=progress)
-    portfolios = _owned(states, "portfolio", owner_id)
-    orders = _owned(states, "order", owner_id)
-    users = of_category(states, "user")
-    return ReplayReport(
-        cut=cut,
-        portfolios=tuple(PortfolioView.of(it) for it in portfolios),
-        orders=tuple(OrderView.of(it) for it in orders),
-        bot_runs=len(_owned(states, "bot", owner_id)),
-        users=len([it for it in users if owner_id in (None, it.id)]),
-        fingerprint=fingerprint(states),
-    )
+    *,
+    start: int = 0,
+    book: Book | None = None,
+) -> tuple[ReplayReport, Book]:
+    """Fold the log up to a cut, from the start or from the states after `start` events.
 
-
-def fingerprint(states: States) -> str:
-    """Return SHA-256 over the state rows of every stream, as one line of canonical JSON each.
-
-    Streams stand in the order of their ids and rows in the order of their columns. The ledger and
-    the trades are left out: they are lines of history, not state.
+    Raises:
+        CorruptHistoryError: an event cannot be read, or does not belong where it stands.
     """
-    digest = sha256()
-    for stream_id in sorted(states):
-        rows = rows_of(None, states[stream_id], ())
-        tables = {table.name: sorted(lines) for table, lines in rows.items() if lines}
-        digest.update(encode_json([stream_id, tables]) + b"\n")
-    return digest.hexdigest()
+    book = Book() if book is None else book
+    fold_log(
+        reader,
+        codec,
+        cut.size,
+        occurred_by=cut.occurred_by,
+        progress=progress,
+        start=start,
+        book=book,
+    )
+    report = ReplayReport(
+        cut=cut,
+        portfolios=Shown(book, book.of("portfolio", owner_id), PortfolioView.of),
+        orders=Shown(book, book.of("order", owner_id), OrderView.of),
+        bot_runs=len(book.of("bot", owner_id)),
+        users=len(book.of("user", owner_id)),
+        fingerprint=book.fingerprint(),
+    )
+    return report, book
 
 
-def _owned(states: States, category: str, owner_id: UserId | None) -> list[Any]:
-    return [it for it in of_category(states, category) if owner_id in (None, it.owner_id)]
+def fingerprint(states: Mapping[str, Any]) -> str:
+    """Return the fingerprint of these states: equal states have equal ones. See `Book`."""
+    book = Book()
+    book.live |= states
+    return book.fingerprint()
 
 
 def _prefix(reader: LogReader, size: int) -> Cut:
-    frontier = Frontier()
-    last_recorded_at: datetime | None = None
-    for batch in reader.leaves() if size else ():
-        rows = batch[: size - frontier.size]
-        try:
-            frontier.extend([leaf_hash for _, _, _, _, leaf_hash in rows])
-        except TypeError as error:
-            msg = "a leaf hash is stored as something else than bytes"
-            raise CorruptHistoryError(msg) from error
-        if frontier.size == size:
-            last_recorded_at = instant(rows[-1][3])
-            break
-    return Cut(size=size, last_recorded_at=last_recorded_at, root=frontier.root().hex())
+    recorded_at = reader.recorded_at(size - 1) if size else None
+    covering = "SELECT min(tree_size) FROM log_checkpoints WHERE tree_size >= ?"
+    return Cut(
+        size=size,
+        last_recorded_at=None if recorded_at is None else instant(recorded_at),
+        root=root_at(reader, size).hex(),
+        checkpoint=reader.rows(covering, size)[0][0] if size else None,
+    )

@@ -1,7 +1,7 @@
 """The bytes of an event, format `traderbot.event/1`, and the hash of them.
 
 One canonical JSON object: keys sorted, no blanks, UTF-8, no floats (the subset of RFC 8785 without
-fractional numbers). Stored verbatim; `tests/vectors/event-body-v1.json` freezes it.
+fractional numbers). Stored verbatim; `tests/golden/` freezes it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.bots.events import BotDecided, BotStarted, BotStopped
+from traderbot.domain.market.events import BarsRecorded
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
 from traderbot.domain.orders.events import (
     OrderAccepted,
@@ -17,6 +18,7 @@ from traderbot.domain.orders.events import (
     OrderRefused,
 )
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     ExposureReleased,
@@ -33,6 +35,7 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "portfolio.opened": (PortfolioOpened, 1),
     "portfolio.cash_deposited": (CashDeposited, 1),
     "portfolio.cash_withdrawn": (CashWithdrawn, 1),
+    "portfolio.cash_corrected": (CashCorrected, 1),
     "portfolio.exposure_reserved": (ExposureReserved, 1),
     "portfolio.exposure_released": (ExposureReleased, 1),
     "portfolio.fill_booked": (FillBooked, 1),
@@ -47,4 +50,5 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "bot.stopped": (BotStopped, 1),
     "operations.epoch_started": (EpochStarted, 1),
     "operations.parked_discarded": (ParkedDiscarded, 1),
+    "market.bars_recorded": (BarsRecorded, 1),
 }

@@ -1,7 +1,8 @@
 """Reading the log in its own order, as raw tuples, a batch at a time, all from one moment.
 
-In SQLite positions are the order of the log. In PostgreSQL they are an order in which every event
-comes after those it was decided upon: positions are drawn while the streams are locked.
+In SQLite positions are the order of the log: index = position - 1. In PostgreSQL the sealer gives
+every event its index in `log`; behind those come the ones that still wait in `log_queue`, by
+position. That is an order in which each event comes after those it was decided upon.
 """
 
 from __future__ import annotations
@@ -14,19 +15,37 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.errors import DatabaseUnavailableError
+from traderbot.domain.shared.errors import CorruptHistoryError
 
 BATCH: Final = 400  # so few that they stay in the processor's cache until they are dealt with
 STREAM_BATCH: Final = 2_000  # here each batch leads to further questions, so it is larger
+CORRECTIONS: Final = "e.type = 'portfolio.cash_corrected'"  # as the index of theirs has it
+UNSEALED: Final = 2**62  # added to a position, it sorts behind every index
 
 Row = tuple[Any, ...]
 
 
 class StoredBody(NamedTuple):
-    """What is needed to decode one event with everything around it."""
+    """What is needed to decode one event with everything around it.
+
+    `log_index` is None as long as the event has no place in the sealed log (PostgreSQL).
+    """
 
     position: int
     body: bytes
     leaf_hash: bytes
+    log_index: int | None
+
+
+class Portion(NamedTuple):
+    """Consecutive events of the log, and what the log says of their places.
+
+    `places` holds (log_index, position, leaf_hash), in PostgreSQL only: for events that wait in the
+    queue the index and the hash are None. A place whose event is gone has no row in `rows`.
+    """
+
+    rows: list[Row]
+    places: list[Row] | None
 
 
 class StreamPart(NamedTuple):
@@ -73,8 +92,15 @@ class LogReader:
             # Reading a long log takes as long as it takes.
             self.rows("SET LOCAL statement_timeout = 0")
             self.rows("SET LOCAL idle_in_transaction_session_timeout = 0")
-        self._occurred_at = self.instant("occurred_at")
-        self._recorded_at = self.instant("recorded_at")
+        self._occurred_at = self.instant("e.occurred_at")
+        self._recorded_at = self.instant("e.recorded_at")
+        # What sorts events as the log does, for questions about a few of them; and their index.
+        self.place, self._log_index = "e.position", "e.position - 1"
+        self._and_log = ""
+        if not self.dense:
+            self.place = f"coalesce(l.log_index, {UNSEALED} + e.position)"
+            self._log_index = "l.log_index"
+            self._and_log = " LEFT JOIN log l ON l.position = e.position"
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Return raw rows. The statement marks its values with `?`."""
@@ -99,27 +125,73 @@ class LogReader:
             return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         return column
 
+    @property
+    def placed_events(self) -> str:
+        """What `FROM` names to have events as `e` and be able to sort by `place`."""
+        return f"events e{self._and_log}"
+
     def size(self) -> int:
         """Return how many events there are."""
-        return int(self.rows("SELECT count(*) FROM events")[0][0])
+        if self.dense:
+            return int(self.rows("SELECT count(*) FROM events")[0][0])
+        sql = "SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM log_queue)"
+        return int(self.rows(sql)[0][0])
 
-    def events(self) -> Iterator[list[Row]]:
-        """Yield every column in the table's order, instants as text, in log order."""
-        yield from self._by_position(
-            f"event_id, stream_id, version, type, schema, {self._occurred_at}, "
-            f"{self._recorded_at}, command_id, correlation_id, causation_id, actor_type, "
-            "actor_id, body, leaf_hash"
+    def recorded_at(self, index: int) -> str | None:
+        """Return when the event of an index was recorded, as text; None if it is not there."""
+        rows: list[Row] = next(self.leaves(index), [])
+        return str(rows[0][3]) if rows else None
+
+    def placed(self) -> int:
+        """Return the index that the next event with a final place will have."""
+        sql = (
+            "SELECT max(position) FROM events"
+            if self.dense
+            else "SELECT max(log_index) + 1 FROM log"
+        )
+        return int(self.rows(sql)[0][0] or 0)
+
+    def portions(self, start: int = 0) -> Iterator[Portion]:
+        """Yield every column in the table's order, instants as text, from index `start` on."""
+        yield from self._in_log_order(
+            "e.event_id, e.stream_id, e.version, e.type, e.schema, "
+            f"{self._occurred_at}, {self._recorded_at}, e.command_id, e.correlation_id, "
+            "e.causation_id, e.actor_type, e.actor_id, e.body, e.leaf_hash",
+            start,
         )
 
-    def bodies(self) -> Iterator[list[Row]]:
-        """Yield (position, stream_id, body) in log order."""
-        yield from self._by_position("stream_id, body")
+    def bodies(self, start: int = 0) -> Iterator[list[Row]]:
+        """Yield (position, stream_id, body) in log order.
 
-    def leaves(self) -> Iterator[list[Row]]:
-        """Yield (position, stream_id, occurred_at, recorded_at, leaf_hash) in log order."""
-        yield from self._by_position(
-            f"stream_id, {self._occurred_at}, {self._recorded_at}, leaf_hash"
+        Raises:
+            CorruptHistoryError: an event is missing that has its place in the log.
+        """
+        yield from self._all_there("e.stream_id, e.body", start)
+
+    def leaves(self, start: int = 0) -> Iterator[list[Row]]:
+        """Yield (position, stream_id, occurred_at, recorded_at, leaf_hash) in log order.
+
+        Raises:
+            CorruptHistoryError: an event is missing that has its place in the log.
+        """
+        yield from self._all_there(
+            f"e.stream_id, {self._occurred_at}, {self._recorded_at}, e.leaf_hash", start
         )
+
+    def sealed_bodies(self, start: int, limit: int) -> list[StoredBody]:
+        """Return the events from index `start` on that have their final place, `limit` at most."""
+        if self.dense:
+            sql = (
+                "SELECT position, body, leaf_hash, position - 1 FROM events "
+                "WHERE position > ? ORDER BY position LIMIT ?"
+            )
+            return [StoredBody(*row) for row in self.rows(sql, start, limit)]
+        sql = (
+            "SELECT e.position, e.body, e.leaf_hash, l.log_index FROM log l "
+            "JOIN events e ON e.position = l.position "
+            "WHERE l.log_index >= ? ORDER BY l.log_index LIMIT ?"
+        )
+        return [StoredBody(*row) for row in self.rows(sql, start, limit)]
 
     def streams(self) -> Iterator[StreamPart]:
         """Yield every event, stream after stream, each from its first event to its last."""
@@ -138,8 +210,21 @@ class LogReader:
 
     def stream(self, stream_id: str) -> list[StoredBody]:
         """Return one stream's events, oldest first."""
-        sql = "SELECT position, body, leaf_hash FROM events WHERE stream_id = ? ORDER BY version"
-        return [StoredBody(*row) for row in self.rows(sql, stream_id)]
+        return self._stored("e.stream_id = ? ORDER BY e.version", stream_id)
+
+    def corrections(self) -> list[StoredBody]:
+        """Return every correction there is; they are few, and have an index of their own."""
+        return sorted(self._stored(CORRECTIONS))
+
+    def at_version(self, stream_id: str, version: int) -> StoredBody | None:
+        """Return one event of a stream."""
+        found = self._stored("e.stream_id = ? AND e.version = ?", stream_id, version)
+        return found[0] if found else None
+
+    def version_of(self, stream_id: str) -> int:
+        """Return the newest version of a stream; zero if there is none."""
+        sql = "SELECT max(version) FROM events WHERE stream_id = ?"
+        return int(self.rows(sql, stream_id)[0][0] or 0)
 
     def newest_of(self, stream_id: str) -> str | None:
         """Return the id of a stream's newest event."""
@@ -149,15 +234,60 @@ class LogReader:
 
     def of_command(self, command_id: str) -> list[StoredBody]:
         """Return what a command recorded, in log order: its events bear its id, numbered."""
-        sql = "SELECT position, body, leaf_hash FROM events WHERE event_id BETWEEN ? AND ?"
         numbered = command_id[:-3]
-        return [
-            StoredBody(*row) for row in sorted(self.rows(sql, f"{numbered}000", f"{numbered}fff"))
-        ]
+        found = self._stored("e.event_id BETWEEN ? AND ?", f"{numbered}000", f"{numbered}fff")
+        return sorted(found)
 
-    def _by_position(self, columns: str) -> Iterator[list[Row]]:
-        sql = f"SELECT position, {columns} FROM events WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own names
-        after = -(2**63)  # not zero: nothing may hide below the first position
-        while rows := self.rows(sql, after, BATCH):
+    def _stored(self, condition: str, *values: object) -> list[StoredBody]:
+        sql = (
+            f"SELECT e.position, e.body, e.leaf_hash, {self._log_index} "  # noqa: S608 - our own names
+            f"FROM {self.placed_events} WHERE {condition}"
+        )
+        return [StoredBody(*row) for row in self.rows(sql, *values)]
+
+    def _all_there(self, columns: str, start: int) -> Iterator[list[Row]]:
+        for rows, places in self._in_log_order(columns, start):
+            if places is not None and len(places) != len(rows):
+                there = {row[0] for row in rows}
+                index, position, _ = next(it for it in places if it[1] not in there)
+                msg = f"the event at position {position} (index {index}) of the log is missing"
+                raise CorruptHistoryError(msg)
             yield rows
-            after = rows[-1][0]
+
+    def _in_log_order(self, columns: str, start: int) -> Iterator[Portion]:
+        if self.dense:
+            sql = (
+                f"SELECT e.position, {columns} FROM events e "  # noqa: S608 - our own names
+                "WHERE e.position > ? ORDER BY e.position LIMIT ?"
+            )
+            after = start or -(2**63)  # not zero: nothing may hide below the first position
+            while rows := self.rows(sql, after, BATCH):
+                yield Portion(rows, None)
+                after = rows[-1][0]
+            return
+        sealed = (
+            f"SELECT l.log_index, l.position, l.leaf_hash, e.position, {columns} "  # noqa: S608 - our own names
+            "FROM log l LEFT JOIN events e ON e.position = l.position "
+            "WHERE l.log_index > ? ORDER BY l.log_index LIMIT ?"
+        )
+        waiting = (
+            f"SELECT NULL, q.position, NULL, e.position, {columns} "  # noqa: S608 - our own names
+            "FROM log_queue q LEFT JOIN events e ON e.position = q.position "
+            "WHERE q.position > ? ORDER BY q.position LIMIT ?"
+        )
+        for sql, key in ((sealed, 0), (waiting, 1)):
+            after = start - 1 if start and not key else -(2**63)
+            if start and key:
+                after = self._before_waiting(start - self.placed())
+            while found := self.rows(sql, after, BATCH):
+                rows = [row[3:] for row in found if row[3] is not None]
+                yield Portion(rows, [row[:3] for row in found])
+                after = found[-1][key]
+
+    def _before_waiting(self, skipped: int) -> int:
+        """Return the position behind which reading of the queue begins, after so many events."""
+        if skipped <= 0:
+            return -(2**63)
+        sql = "SELECT position FROM log_queue ORDER BY position LIMIT 1 OFFSET ?"
+        found = self.rows(sql, skipped - 1)
+        return int(found[0][0]) if found else 2**63 - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Self
 
 EMPTY_ROOT: Final = sha256(b"").digest()
 
@@ -33,10 +33,32 @@ class Frontier:
         self._peaks: list[bytes | None] = []
         self._size = 0
 
+    @classmethod
+    def of(cls, size: int, peaks: Sequence[bytes]) -> Self:
+        """Go on from a tree of `size` leaves.
+
+        Raises:
+            ValueError: `peaks` are not as many as the size has binary ones.
+        """
+        frontier = cls()
+        frontier._size = size
+        waiting = iter(reversed(peaks))
+        digits = bin(size)[:1:-1] if size else ""
+        if digits.count("1") != len(peaks):
+            msg = f"a tree of {size} leaves has no {len(peaks)} complete subtrees"
+            raise ValueError(msg)
+        frontier._peaks = [next(waiting) if it == "1" else None for it in digits]
+        return frontier
+
     @property
     def size(self) -> int:
         """How many leaves there are."""
         return self._size
+
+    @property
+    def peaks(self) -> list[bytes]:
+        """The roots of the complete subtrees, largest first."""
+        return [peak for peak in reversed(self._peaks) if peak is not None]
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> None:
         """Add leaf hashes, oldest first. Many at a time are cheaper than one by one."""
@@ -44,6 +66,7 @@ class Frontier:
         row = list(leaf_hashes)
         level = 0
         while row:
+            self._grown(level, row)
             if level == len(self._peaks):
                 self._peaks.append(None)
             waiting = self._peaks[level]
@@ -61,3 +84,6 @@ class Frontier:
             if peak is not None:
                 root = peak if root is None else node_hash(peak, root)
         return EMPTY_ROOT if root is None else root
+
+    def _grown(self, level: int, roots: Sequence[bytes]) -> None:
+        """Hear of the roots of new complete subtrees of 2**level leaves, in their order."""

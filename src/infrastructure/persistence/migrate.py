@@ -8,13 +8,14 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.errors import DatabaseUnavailableError
+from traderbot.infrastructure.persistence.roles import grant_roles
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 # Known by heart, so that opening a database that has it need not load Alembic, which takes longer
 # than everything else about it. A test compares it with the migrations in the package.
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 # Two starters may arrive together; the second waits, then finds nothing left to do.
 _LOCK = 0x7472616465
 
@@ -55,12 +56,13 @@ def differences(engine: Engine) -> list[str]:
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - slow, and only for `check`
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
-    from traderbot.infrastructure.persistence import bar_table, log_tables  # noqa: PLC0415
+    from traderbot.infrastructure.persistence import bar_table, log_tables, projection_tables  # noqa: PLC0415
     from traderbot.infrastructure.persistence.tables import Base  # noqa: PLC0415
 
     # Imported so that their tables are among the definitions.
     assert bar_table  # noqa: S101
     assert log_tables  # noqa: S101
+    assert projection_tables  # noqa: S101
     with engine.connect() as connection:
         opts = {"compare_type": False, "include_object": _is_ours}
         context = MigrationContext.configure(connection, opts=opts)
@@ -86,6 +88,7 @@ def _migrate(connection: Connection, found: str | None) -> None:
         )
         raise DatabaseUnavailableError(msg)
     command.upgrade(config, "head")
+    grant_roles(connection)
 
 
 def config_for(connection: Connection | None) -> Config:

@@ -21,6 +21,7 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 _CURSOR_LENGTH = 1_000
+_INDEX = 18  # digits: what fits into 64 bits, whatever they are
 TradeKey = tuple[datetime, str, str]  # at, order, fill: what trades are ordered by
 
 
@@ -74,6 +75,22 @@ def trade_after(cursor: str) -> TradeKey:
         if trade_cursor(key) == cursor and "\x00" not in fill_id:  # PostgreSQL's text has no NUL
             return key
     except (ValueError, OverflowError, InvalidValueError) as error:
+        raise _bad(cursor) from error
+    raise _bad(cursor)
+
+
+def place_cursor(name: str, log_index: int) -> str:
+    """Return the cursor after a row that is ordered by a name and an index of the log."""
+    return _sealed(f"{log_index}|{name}")
+
+
+def place_after(cursor: str) -> tuple[str, int]:
+    """Return the name and the index `place_cursor` was made from. Raises BadCursorError."""
+    try:
+        index, name = _opened(cursor).split("|", 1)
+        if place_cursor(name, int(index)) == cursor and "\x00" not in name and len(index) <= _INDEX:
+            return name, int(index)
+    except ValueError as error:
         raise _bad(cursor) from error
     raise _bad(cursor)
 

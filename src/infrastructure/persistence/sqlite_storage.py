@@ -13,6 +13,7 @@ from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.shared.values import Price, Symbol
+from traderbot.infrastructure.persistence.sqlite_turns import TurnTakingConnection
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import sqlite_insert, sqlite_upsert
 from traderbot.infrastructure.persistence.storage import (
@@ -61,7 +62,7 @@ class SqliteStorage:
         if self._broken:
             self._connection.close()
             self._connect()
-        self._driver.execute("BEGIN IMMEDIATE")
+        self._driver.begin_writing()
         return SqliteTransaction(self, self._driver)
 
     def seen_elsewhere(self) -> bool:
@@ -84,7 +85,7 @@ class SqliteStorage:
     def _connect(self) -> None:
         self._connection = self._engine.connect()
         driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the engine's only driver
+        assert isinstance(driver, TurnTakingConnection)  # noqa: S101 - the engine's only driver
         self._driver = driver
         self._broken = False
         self._data_version = self.next_position = None
@@ -154,7 +155,7 @@ class SqliteTransaction:
                 for committed when the database is opened again.
         """
         try:
-            self._driver.execute("COMMIT")
+            self._driver.commit()
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_FULL")):
                 raise
@@ -167,8 +168,7 @@ class SqliteTransaction:
         """Forget it; SQLite may have done so itself, when the disk was full."""
         self._storage.next_position = None
         try:
-            if self._driver.in_transaction:
-                self._driver.execute("ROLLBACK")
+            self._driver.rollback()
         except sqlite3.Error:
             self._storage.distrust_connection()
 

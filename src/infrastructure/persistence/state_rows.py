@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.bots.bot_run import BotRun
+from traderbot.domain.market.bar_series import BarSeries
 from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.events import FillBooked
@@ -238,4 +239,5 @@ _ROWS: dict[type, Callable[[Any, Any, Iterable[Versioned]], Rows]] = {
     Order: _order_rows,
     BotRun: _bot_rows,
     Operations: _no_rows,
+    BarSeries: _no_rows,
 }

@@ -17,6 +17,7 @@ from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.bots.bot_run import BotRun
+from traderbot.domain.market.bar_series import BarSeries
 from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
@@ -43,6 +44,7 @@ CATEGORIES: dict[str, Callable[[Any], Any]] = {
     "order": Order.begin,
     "bot": BotRun.begin,
     "operations": Operations.begin,
+    "market": BarSeries.begin,
 }
 
 
@@ -123,6 +125,7 @@ class BatchUnit:
         self.orders = _Repository(self, "order")
         self.bots = _Repository(self, "bot")
         self.operations = _Repository(self, "operations")
+        self.bar_series = _Repository(self, "market")
         self.profiles = self
         self.references = self
 

@@ -123,11 +123,12 @@ class Writer:
             return False
         try:
             try:
-                return self._turn.acquire(blocking=False) and self._serve_here(job)
+                served = self._turn.acquire(blocking=False) and self._serve_here(job)
             finally:
                 self._let_go()
         finally:
             self._let_go()  # an interrupt may have come just before the other one did
+        return served
 
     def _serve_here(self, job: Job) -> bool:
         if self._closed or not self._thread.is_alive():  # a forked child has no such thread

@@ -31,6 +31,8 @@ from traderbot.presentation.api.middleware import (
 )
 from traderbot.presentation.api.route_map import map_routes
 from traderbot.presentation.api.routes import (
+    admin,
+    audit,
     auth,
     health,
     orders,
@@ -47,6 +49,8 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     portfolios.router,
     orders.router,
     strategies.router,
+    audit.router,
+    admin.router,
     health.router,
 )
 _TAGS: Final = (
@@ -55,6 +59,8 @@ _TAGS: Final = (
     ("portfolios", "Cash and positions; pay in and out."),
     ("orders", "Place, find, cancel, and have explained."),
     ("strategies", "What bots can run."),
+    ("audit", "The log itself: events, proofs, states as of then. To the role auditor all of it."),
+    ("admin", "Who follows the log, and what they could not do. For the role admin only."),
     ("health", "Is it alive, is it fit for work."),
 )
 _DESCRIPTION: Final = """\
@@ -133,8 +139,14 @@ def _middleware(application: Application | None, options: ApiOptions) -> list[Mi
         OriginsMiddleware,
         allow_origins=tuple(options.cors_origins),
         allow_methods=("GET", "POST", "DELETE"),
-        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID),
-        expose_headers=(REQUEST_ID, "Retry-After"),
+        allow_headers=(
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            REQUEST_ID,
+        ),
+        expose_headers=(REQUEST_ID, "ETag", "Retry-After"),
         max_age=600,
     )
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -54,12 +55,27 @@ async def current_user(token: Annotated[str, Depends(_bearer)], use: Uses) -> Us
 CurrentUser = Annotated[UserView, Depends(current_user)]
 
 
-async def current_trader(user: CurrentUser) -> UserView:
-    """Return the user if they may trade. What the token says of roles is not asked."""
-    if user.role != Role.TRADER:
-        msg = "this needs the role trader"
-        raise ApiError("NOT_ALLOWED", msg)
-    return user
+def require_role(role: Role) -> Callable[[UserView], Awaitable[UserView]]:
+    """Return a dependency that lets only users of a role pass.
+
+    What the token says of roles is not asked: it is the one the user has today that counts.
+    """
+
+    async def required(user: CurrentUser) -> UserView:
+        if user.role != role:
+            msg = f"this needs the role {role.value}"
+            raise ApiError("NOT_ALLOWED", msg)
+        return user
+
+    return required
 
 
-CurrentTrader = Annotated[UserView, Depends(current_trader)]
+CurrentTrader = Annotated[UserView, Depends(require_role(Role.TRADER))]
+
+
+async def audited_owner(user: CurrentUser) -> UserId | None:
+    """Return whose things the log is shown of: a user's own, to an auditor everybody's (None)."""
+    return None if user.role == Role.AUDITOR else UserId(user.user_id)
+
+
+AuditedOwner = Annotated[UserId | None, Depends(audited_owner)]

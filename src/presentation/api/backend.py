@@ -27,7 +27,9 @@ R = TypeVar("R")
 _READERS: Final = 16  # fewer than the database's pool has connections
 _HASHERS: Final = 4  # each takes 19 MiB and a core
 _PROBES: Final = 4
+_LONG_READERS: Final = 1  # each reads the log for seconds, and takes a core
 _WAITING_READERS: Final = 1000
+_WAITING_LONG_READERS: Final = 16
 _WAITING_HASHERS: Final = 64
 _PROBE_SECONDS: Final = 2
 
@@ -39,6 +41,7 @@ class Backend:
     application: Application
     tokens: TokenCodec
     _reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_READERS))
+    _slowly: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_LONG_READERS))
     _hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_HASHERS))
     _probing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_PROBES))
 
@@ -54,6 +57,15 @@ class Backend:
         """
         _refuse_if_crowded(self._reading, _WAITING_READERS)
         return await to_thread.run_sync(partial(question, *args, **kwargs), limiter=self._reading)
+
+    async def ask_long(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask what takes long, one after another, so that short questions do not wait for it.
+
+        Raises:
+            OverloadedError: too many such questions wait already.
+        """
+        _refuse_if_crowded(self._slowly, _WAITING_LONG_READERS)
+        return await to_thread.run_sync(partial(question, *args, **kwargs), limiter=self._slowly)
 
     async def hash(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do something with a password.

@@ -99,6 +99,7 @@ TABLE: Final[Mapping[str, Entry]] = {
     "INSUFFICIENT_FUNDS": Entry(422, "More would leave than is free"),
     "CURRENCY_MISMATCH": Entry(422, "Two currencies met in one sum"),
     "NO_REFERENCE_PRICE": Entry(422, "No price of the symbol is known"),
+    "NO_CHECKPOINT": Entry(409, "It is under no signed checkpoint yet", headers=_RETRY),
     "BOT_STOPPED": Entry(409, "The bot is stopped"),
     "BAR_ALREADY_DECIDED": Entry(409, "The bot has decided on this bar"),
     "UNKNOWN_STRATEGY": Entry(422, "There is no such strategy"),
@@ -107,6 +108,10 @@ TABLE: Final[Mapping[str, Entry]] = {
     "CONFLICTING_BAR": Entry(409, "A stored bar has other values"),
     "BAD_BARS": Entry(422, "The bars cannot be read"),
     "UNKNOWN_SAMPLE": Entry(422, "There is no such sample"),
+    "NOT_PARKED": Entry(409, "Nobody waits for a decision about the event"),
+    "NOT_REPLAYABLE": Entry(409, "The subscription takes no event a second time"),
+    "BAD_QUESTION": Entry(422, "The question is not what it is meant to be"),
+    "UNANSWERABLE": Entry(422, "The log does not hold what an answer needs"),
     "DOMAIN_ERROR": Entry(422, "A rule of trading said no"),
     "APPLICATION_ERROR": Entry(422, "The request cannot be served as it stands"),
     # The program and what it stands on. Why, is in the log.
@@ -125,6 +130,12 @@ TABLE: Final[Mapping[str, Entry]] = {
         503,
         "It may or may not have been written",
         said="the connection to the database broke; ask again with the same Idempotency-Key",
+        headers=_RETRY,
+    ),
+    "NOT_DELIVERED": Entry(
+        503,
+        "Somebody outside could not be told",
+        said="somebody outside the program could not be told; it is tried again",
         headers=_RETRY,
     ),
     "OVERLOADED": Entry(
@@ -151,6 +162,33 @@ TABLE: Final[Mapping[str, Entry]] = {
         "Recorded history contradicts itself",
         said="recorded history contradicts itself; an operator has to look at it",
     ),
+    "SEAL_REFUSED": Entry(
+        500,
+        "The log is not sealed",
+        said="an event is not what it claims, so it is not sealed; an operator has to look at it",
+    ),
+    "ROLLBACK_DETECTED": Entry(
+        500,
+        "The log was set back",
+        said="the log does not continue what was published of it; an operator has to look at it",
+    ),
+    "TREE_DAMAGED": Entry(
+        500,
+        "The log's tree is damaged",
+        said="a part of the log's tree is missing; an operator has to look at it",
+    ),
+    "ANCHOR_DAMAGED": Entry(
+        500,
+        "The anchor file is damaged",
+        said="the file with published checkpoints is damaged; an operator has to look at it",
+    ),
+    "ANCHOR_FILE": Entry(
+        503,
+        "A checkpoint cannot be published",
+        said="the file with published checkpoints cannot be used; an operator has to look at it",
+        headers=_RETRY,
+    ),
+    "BAD_NOTE": Entry(422, "The note is not signed as it should be"),
     **dict.fromkeys(_OPERATORS_OWN, _NOT_SET_UP),
     "TRADERBOT_ERROR": Entry(500, "The server failed", said="the server failed"),
     "INTERNAL_ERROR": Entry(

@@ -34,7 +34,7 @@ def put_frame(scope: Scope, new_id: Callable[[], str], now: Callable[[], datetim
     frame = Frame(
         request_id=ids[0].decode("ascii").lower() if own else new_id(),
         now=now,
-        wants_problem=_prefers_problem(_values(scope, b"accept")),
+        wants_problem=prefers(scope, "application/problem+json"),
     )
     scope[_KEY] = frame
     return frame
@@ -47,19 +47,19 @@ def frame_of(scope: Scope) -> Frame:
     return frame
 
 
+def prefers(scope: Scope, media_type: str) -> bool:
+    """Tell whether a request names a media type, and wants plain JSON no more than that."""
+    wanted: dict[str, float] = {}
+    text = b",".join(_values(scope, b"accept"))[:_LONGEST_ACCEPT].decode("latin-1").lower()
+    for each in text.split(","):
+        named, *parameters = (part.strip() for part in each.split(";"))
+        wanted[named] = _quality(parameters)
+    quality = wanted.get(media_type, 0.0)
+    return quality > 0 and quality >= wanted.get("application/json", 0.0)
+
+
 def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in scope["headers"] if key == name]
-
-
-def _prefers_problem(accepts: Iterable[bytes]) -> bool:
-    """Tell whether problem+json is named, and plain JSON not more wanted."""
-    wanted: dict[str, float] = {}
-    text = b",".join(accepts)[:_LONGEST_ACCEPT].decode("latin-1").lower()
-    for each in text.split(","):
-        media_type, *parameters = (part.strip() for part in each.split(";"))
-        wanted[media_type] = _quality(parameters)
-    problem = wanted.get("application/problem+json", 0.0)
-    return problem > 0 and problem >= wanted.get("application/json", 0.0)
 
 
 def _quality(parameters: Iterable[str]) -> float:

@@ -11,12 +11,24 @@ from traderbot.application.ports.recorded import Actor
 from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId, uuid_text
 from traderbot.presentation.cli.errors import UsageError
 
+_NAME_LENGTH = 100
+
 
 def origin(owner: UserId | None = None, wish: str | None = None, key: str | None = None) -> Origin:
     """Return where a command comes from: the person at this keyboard."""
     # Keys for one user and wish are apart from those for others, and from those of the API.
     keyed = IdempotencyKey(f"operator {owner} {wish}", key) if key else None
     return Origin(actor=Actor("operator", _operator(), "cli"), key=keyed)
+
+
+def operator(name: str | None, wish: str, key: str | None = None) -> Origin:
+    """Return where an operator's command comes from; whoever is at this keyboard, if unnamed."""
+    if name is None:
+        return origin(None, wish, key)
+    if not 0 < len(name) <= _NAME_LENGTH or not name.isprintable():
+        raise UsageError(f"a name is 1 to {_NAME_LENGTH} printable characters")
+    keyed = IdempotencyKey(f"operator None {wish}", key) if key else None
+    return Origin(actor=Actor("operator", name, "cli"), key=keyed)
 
 
 def acting_user(application: Application, email: str | None) -> UserId:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from traderbot.presentation.cli.errors import ExitCode, UsageError
 from traderbot.presentation.cli.parameters import Argument, Option
 from traderbot.presentation.cli.parts import Facts, Table
-from traderbot.presentation.cli.plain import moment
+from traderbot.presentation.cli.plain import instant_of, moment
 from traderbot.presentation.cli.session import Session
 from traderbot.presentation.cli.verb import About, Database, Verbs
 
@@ -19,30 +19,52 @@ if TYPE_CHECKING:
 
 verbs = Verbs()
 
+_LAST = 2**53
+_SHOWN = 500  # rows; --json has all of them
 _DIFFERENCE = ("table", "key", "column", "stored", "computed", "last event")
 
 
 @verbs.verb("verify", example="traderbot audit verify --json")
-def verify(session: Session, *, database: Database = None) -> int:
-    """Check every event and every row against the log's hashes. The exit code is 1 on findings."""
+def verify(
+    session: Session,
+    *,
+    start: Annotated[
+        int,
+        Option(
+            "The first index to read; what is before it is trusted.",
+            "N",
+            "--from",
+            least=0,
+            most=2**53,
+        ),
+    ] = 0,
+    since: Annotated[
+        Path | None,
+        Option("A signed checkpoint: read what follows it, and trust what it signs.", "FILE"),
+    ] = None,
+    anchors: Annotated[
+        str | None, Option("The anchor file; by default the one of the settings.", "FILE")
+    ] = None,
+    key: Annotated[
+        str | None,
+        Option("The verifier key; by default that of the signing key in use.", "NAME+ID+KEY"),
+    ] = None,
+    database: Database = None,
+) -> int:
+    """Check every event, row and checkpoint against what was signed. Exit code 1 on findings."""
+    from traderbot.application.ports.audit import VerifyScope
+    from traderbot.presentation.cli.verification import verification
+
+    if since is not None and start:
+        raise UsageError("--from and --since both say where to begin; give one of them")
+    note = None if since is None else since.read_text(encoding="utf-8", errors="replace")
+    scope = VerifyScope(start=start, since=note, anchors=anchors, key=key)
     with (
         session.doors.application(database) as application,
         session.progress("verifying") as on_progress,
     ):
-        report = application.audit.verify(on_progress)
-    facts = Facts(
-        [
-            ("events", str(report.events)),
-            ("streams", str(report.streams)),
-            ("rows", str(report.state_rows)),
-            ("root", report.root),
-            ("seconds", f"{report.seconds:.2f}"),
-            ("findings", str(len(report.findings))),
-        ]
-    )
-    rows = [(each.code, each.where, each.message) for each in report.findings]
-    table = [Table(("finding", "where", "what"), rows)] if rows else []
-    session.answer({"ok": not report.findings, **_fields(report)}, facts, *table)
+        report = application.audit.verify(on_progress, scope)
+    session.answer({"ok": not report.findings, **_fields(report)}, *verification(report))
     return ExitCode.NO if report.findings else ExitCode.DONE
 
 
@@ -52,27 +74,37 @@ def replay(
     *,
     as_of: Annotated[
         str | None,
-        Option("An instant in UTC, or how many events; by default all.", "TIME|INDEX"),
+        Option(
+            "An instant in UTC, how many events, checkpoint:SIZE or a file with a signed "
+            "checkpoint; by default everything.",
+            "TIME|INDEX|CHECKPOINT",
+        ),
     ] = None,
     by: Annotated[
         Literal["recorded", "occurred"],
         Option("Which time of an event decides: written, or business time.", "recorded|occurred"),
     ] = "recorded",
+    no_snapshot: Annotated[
+        bool, Option("Read the whole log, and leave no snapshot behind.")
+    ] = False,
     user: About = None,
     database: Database = None,
 ) -> None:
-    """Show the state of everything as the log made it at an instant or an index."""
+    """Show the state of everything as the log made it at an instant, index or checkpoint."""
     from traderbot.presentation.cli.acting import asked_user
 
-    at, index = _as_of(as_of)
-    if by == "occurred" and at is None:
+    asked = _as_of(as_of)
+    if by == "occurred" and "at" not in asked:
         raise UsageError("--by occurred needs an instant: --as-of 2026-11-21T12:00:00Z")
     with (
         session.doors.application(database) as application,
         session.progress("replaying") as on_progress,
     ):
-        cut = application.audit.cut(at=at, index=index, by_occurred=by == "occurred")
-        report = application.audit.replay(cut, asked_user(application, user), on_progress)
+        owner = asked_user(application, user)
+        cut = application.audit.cut(
+            **asked, by_occurred=by == "occurred", snapshots=not no_snapshot
+        )
+        report = application.audit.replay(cut, owner, on_progress, snapshots=not no_snapshot)
     facts = Facts([*_cut(report.cut), ("fingerprint", report.fingerprint)])
     counts = f"{report.users} users, {report.bot_runs} bot runs"
     portfolios = [
@@ -82,11 +114,11 @@ def replay(
             ", ".join(f"{cash.total} {cash.currency}" for cash in each.balances),
             ", ".join(f"{held.quantity} {held.symbol}" for held in each.positions if held.is_open),
         )
-        for each in report.portfolios
+        for each in report.portfolios[:_SHOWN]
     ]
     orders = [
         (each.order_id, each.side, each.quantity, each.symbol, each.status, each.filled)
-        for each in report.orders
+        for each in report.orders[:_SHOWN]
     ]
     session.answer(
         report,
@@ -100,6 +132,8 @@ def replay(
             orders,
             empty="no orders",
         ),
+        *_left_out("portfolios", len(report.portfolios)),
+        *_left_out("orders", len(report.orders)),
     )
 
 
@@ -163,27 +197,36 @@ def rebuild(session: Session, *, database: Database = None) -> None:
     )
 
 
-def _as_of(text: str | None) -> tuple[datetime | None, int | None]:
+def _as_of(text: str | None) -> dict[str, Any]:
+    """Return what the words stand for, as `Audit.cut` takes it."""
     if text is None:
-        return None, None
+        return {}
     if text.isascii() and text.isdigit():
-        return None, int(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.utcoffset() is None:
-        raise UsageError(
-            f"--as-of is an instant such as 2026-11-21T12:00:00Z or a number of events, "
-            f"not {text!r:.60}"
-        )
-    return at, None
+        return {"index": int(text)}
+    size = text.removeprefix("checkpoint:")
+    if size != text and size.isascii() and size.isdigit():
+        return {"checkpoint": size}
+    at = instant_of(text)
+    if at is not None:
+        return {"at": at}
+    path = Path(text)
+    if path.is_file():
+        return {"checkpoint": path.read_text(encoding="utf-8", errors="replace")}
+    raise UsageError(
+        "--as-of is an instant such as 2026-11-21T12:00:00Z, a number of events, checkpoint:SIZE "
+        f"or a file with a signed checkpoint, not {text!r:.60}"
+    )
+
+
+def _left_out(what: str, count: int) -> list[str]:
+    return [f"... and {count - _SHOWN:,} more {what}; --json has all"] if count > _SHOWN else []
 
 
 def _cut(cut: Cut) -> list[tuple[str, str]]:
     return [
         ("events", str(cut.size)),
         ("last recorded", moment(cut.last_recorded_at)),
+        ("checkpoint", "none covers it yet" if cut.checkpoint is None else str(cut.checkpoint)),
         ("root", cut.root),
     ]
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 verbs = Verbs()
 
+_NAME_LENGTH = 150
+
 TimeframeName = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
 
 
@@ -43,8 +45,12 @@ def import_(
     """Import bars from a file, all of them or, if one line is bad, none.
 
     The first line names the columns: timestamp (or date), open, high, low, close, volume. Bars
-    that are there already with the same values are no error.
+    that are there already with the same values are no error. The log records where the bars come
+    from, and a SHA-256 digest of what is stored then.
     """
+    from traderbot.application.bar_import import import_bars
+    from traderbot.presentation.cli.acting import origin
+
     bars = _read(session, file, symbol, timeframe, sample)
     series = {"symbol": bars[0].symbol.code, "timeframe": bars[0].timeframe.value}
     if check:
@@ -53,13 +59,22 @@ def import_(
         session.doors.application(database) as application,
         session.progress(f"storing {len(bars)} bars"),
     ):
-        new = application.bars.add(bars)
+        done = import_bars(
+            bars,
+            f"sample:{sample}" if file is None else f"file:{_printable(file.name)}",
+            store=application.bars,
+            executor=application.executor,
+            origin=origin(),
+        )
+    new = done.new
     document = {
         **series,
         "bars": len(bars),
         "new": new,
         "first": bars[0].at,
         "last": bars[-1].at,
+        "digest": done.series[0].digest,
+        "recorded": done.series[0].recorded,
     }
     known = f", {len(bars) - new} were there already" if new < len(bars) else ""
     session.answer(
@@ -134,6 +149,11 @@ def _read(
     of, step = symbol_of(symbol), Timeframe(timeframe)
     with session.progress(f"reading {file.name}") as on_progress:
         return session.doors.read_bars(file, of, step, on_progress)
+
+
+def _printable(name: str) -> str:
+    """Return a file's name as the log can hold it; a file may be called anything."""
+    return "".join(each if each.isprintable() else "?" for each in name)[:_NAME_LENGTH]
 
 
 def _tell_odd(session: Session, bars: Sequence[Bar]) -> int:

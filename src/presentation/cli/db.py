@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 from traderbot.presentation.cli.errors import ExitCode
+from traderbot.presentation.cli.parameters import Option
 from traderbot.presentation.cli.session import Session
 from traderbot.presentation.cli.verb import Database, Verbs
 
@@ -49,6 +51,28 @@ def check(session: Session, *, database: Database = None) -> int:
         *differences,
     )
     return ExitCode.DONE if ok else ExitCode.NO
+
+
+@verbs.verb("prune", example="traderbot db prune --idempotency-days 30")
+def prune(
+    session: Session,
+    *,
+    idempotency_days: Annotated[
+        int, Option("Forget keys older than this.", "DAYS", least=1, most=36_500)
+    ],
+    database: Database = None,
+) -> None:
+    """Forget old idempotency keys. Events are never forgotten.
+
+    A request that comes again with a forgotten key is carried out again, so keep them for longer
+    than any caller retries. Keys of bots that are still running stay.
+    """
+    before = datetime.now(UTC) - timedelta(days=idempotency_days)
+    count = session.doors.prune(database, before)
+    session.answer(
+        {"deleted": count, "before": before},
+        f"{count} idempotency keys from before {before:%Y-%m-%d %H:%M} UTC are forgotten",
+    )
 
 
 def _document(schema: Schema) -> dict[str, object]:

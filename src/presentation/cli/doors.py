@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from traderbot.application.application import Application
 from traderbot.application.ports.health import Health
+from traderbot.application.ports.what_if import WhatIfAnswer
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.shared.values import Symbol
@@ -122,6 +123,13 @@ class Doors(Protocol):
         """Serve the REST API until it is told to stop; `on_ready` hears the URL once it listens."""
         ...
 
+    def work(self, database: str | None, on_ready: Callable[[str, str], None]) -> None:
+        """Work in the background until it is told to stop.
+
+        `on_ready` hears of the database, without its password, and of the anchor file.
+        """
+        ...
+
     def openapi(self) -> Mapping[str, Any]:
         """Return the schema of the REST API; nothing is opened for it."""
         ...
@@ -144,6 +152,10 @@ class Doors(Protocol):
 
     def upgrade(self, database: str | None) -> Schema:
         """Bring a database to the newest schema, making it when it is not there."""
+        ...
+
+    def prune(self, database: str | None, before: datetime) -> int:
+        """Forget idempotency keys used before an instant; return how many."""
         ...
 
     def schema_differences(self, database: str | None) -> Sequence[str]:
@@ -170,4 +182,13 @@ class Doors(Protocol):
 
     def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
         """Run the demonstration in an empty database, a new file if none is named."""
+        ...
+
+    def what_if(
+        self, database: str | None, question: str, strategies: Path | None, progress: Progress
+    ) -> WhatIfAnswer:
+        """Return what would have happened, had it been as a JSON text says; nothing is recorded.
+
+        `strategies` is a folder of strategies the answer may need.
+        """
         ...

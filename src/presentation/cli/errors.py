@@ -50,18 +50,21 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 
 # The next step, for errors whose message does not name one itself.
 _NEXT_STEPS = {
-    "NOT_FOUND": "see what there is with the `list` verb of the same noun",
+    "NOT_FOUND": "the `list` or `status` verb of the same noun shows what there is",
     "DATABASE_UNAVAILABLE": "check the database's name, or run: traderbot doctor",
     "OUTCOME_UNKNOWN": "it may be done: look first, or repeat it with the same --key",
     "CANNOT_LISTEN": "choose another --host or --port",
     "OVERLOADED": "try again in a moment",
     "CONFLICT": "try again",
     "CORRUPT_HISTORY": "stop trading and run: traderbot audit verify",
+    "TREE_DAMAGED": "stop trading and run: traderbot audit verify",
     "CONFIGURATION": "see every problem with: traderbot config check",
     "EMAIL_TAKEN": "see who is there with: traderbot user list",
+    "NO_CHECKPOINT": "seal and sign what there is with: traderbot audit anchor",
     "NO_REFERENCE_PRICE": "import bars with `traderbot data import`, or give --limit-price",
     "IDEMPOTENCY_KEY_REUSED": "choose another --key",
     "INSUFFICIENT_FUNDS": "see what is free with: traderbot portfolio show",
+    "NOT_PARKED": "see what is: traderbot events parked list",
     "BAD_CURSOR": "use the next_cursor of the page before",
     "BAD_BARS": "correct these lines and import the file again",
     INTERNAL_ERROR: "this is a fault of the program; run it again with --debug and report it",

@@ -11,14 +11,14 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from traderbot.presentation.cli.errors import ExitCode, UsageError, envelope, exit_code, sentence
-from traderbot.presentation.cli.nouns import NOUNS
+from traderbot.presentation.cli.nouns import NOUNS, Noun
 from traderbot.presentation.cli.overview import noun_help, program_help
 from traderbot.presentation.cli.parser import Parser
 from traderbot.presentation.cli.session import Session
 
 if TYPE_CHECKING:  # --help must not pay for the whole application
     from traderbot.presentation.cli.doors import Doors
-    from traderbot.presentation.cli.verb import Verb
+    from traderbot.presentation.cli.verb import Verb, Verbs
 
 _HELP = frozenset({"-h", "--help"})
 
@@ -54,17 +54,27 @@ def _noun(words: Sequence[str], session: Session) -> int:
     if noun is None:
         raise _unknown("traderbot", first, [each.name for each in NOUNS])
     verbs = noun.load()
-    path = f"traderbot {noun.name}"
     if not noun.has_verbs:
-        return _verb(path, verbs[noun.name], rest, session)
-    second, *rest = rest or [""]
-    if second in _HELP:
-        return _show(noun_help(noun))
-    if not second:
-        raise UsageError(f"{path} needs one more word:\n\n{noun_help(noun).rstrip()}")
-    if second not in verbs:
-        raise _unknown(path, second, verbs)
-    return _verb(f"{path} {second}", verbs[second], rest, session)
+        return _verb(f"traderbot {noun.name}", verbs[noun.name], rest, session)
+    return _verb_of(noun, verbs, rest, session)
+
+
+def _verb_of(noun: Noun, verbs: Verbs, words: Sequence[str], session: Session) -> int:
+    """Do what a verb of one word or two says, such as `list` or `parked list`."""
+    path, name = f"traderbot {noun.name}", ""
+    while name not in verbs:
+        word, *words = words or [""]
+        if word in _HELP:
+            return _show(noun_help(noun, name))
+        so_far = f"{path} {name}".rstrip()
+        if not word:
+            raise UsageError(f"{so_far} needs one more word:\n\n{noun_help(noun, name).rstrip()}")
+        name = f"{name} {word}".lstrip()
+        if name not in verbs and not any(each.startswith(f"{name} ") for each in verbs):
+            begun = name.removesuffix(word)
+            known = [each.removeprefix(begun) for each in verbs if each.startswith(begun)]
+            raise _unknown(so_far, word, known)
+    return _verb(f"{path} {name}", verbs[name], words, session)
 
 
 def _verb(path: str, verb: Verb, words: Sequence[str], session: Session) -> int:

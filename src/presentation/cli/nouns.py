@@ -19,12 +19,16 @@ class Noun:
     module: str
     help: str
     has_verbs: bool = True  # else the noun itself is the verb
+    more: tuple[str, ...] = ()  # modules with further verbs
 
     def load(self) -> Verbs:
         """Import its verbs."""
-        found = import_module(f"traderbot.presentation.cli.{self.module}").verbs
-        assert isinstance(found, Verbs)  # noqa: S101 - what each of the modules offers
-        return found
+        verbs = Verbs()
+        for module in (self.module, *self.more):
+            found = import_module(f"traderbot.presentation.cli.{module}").verbs
+            assert isinstance(found, Verbs)  # noqa: S101 - what each of the modules offers
+            verbs |= found
+        return verbs
 
 
 NOUNS = (
@@ -32,6 +36,7 @@ NOUNS = (
     Noun("init", "init", "Make the data folder, the secrets and the database.", has_verbs=False),
     Noun("doctor", "doctor", "Look at everything the program stands on.", has_verbs=False),
     Noun("serve", "serve", "Start the REST API.", has_verbs=False),
+    Noun("worker", "worker", "Seal the log all day, without the REST API.", has_verbs=False),
     Noun("config", "config", "Show and check the settings."),
     Noun("db", "db", "Bring the database to the newest schema."),
     Noun("user", "users", "Add, list and deactivate users."),
@@ -39,7 +44,19 @@ NOUNS = (
     Noun("strategy", "strategies", "See which strategies there are."),
     Noun("order", "orders", "Place, cancel, list and show orders."),
     Noun("portfolio", "portfolios", "Open portfolios and move cash."),
-    Noun("audit", "audit", "Verify, replay and explain what happened."),
+    Noun(
+        "audit",
+        "audit",
+        "Verify, replay and explain what happened.",
+        more=(
+            "audit_sealing",
+            "audit_bundle",
+            "audit_questions",
+            "audit_correction",
+            "audit_what_if",
+        ),
+    ),
+    Noun("events", "events", "See who follows the log, and decide what they could not do."),
     Noun("openapi", "openapi", "Print the schema of the REST API.", has_verbs=False),
     Noun("version", "version", "Say which version this is.", has_verbs=False),
 )

@@ -19,10 +19,15 @@ def program_help() -> str:
     return _help("traderbot NOUN [VERB] [OPTIONS]", _INTRODUCTION, "Nouns", rows)
 
 
-def noun_help(noun: Noun) -> str:
-    """Return `traderbot NOUN --help`."""
-    rows = ((each.name, _first_sentence(each)) for each in noun.load().values())
-    return _help(f"traderbot {noun.name} VERB [OPTIONS]", noun.help, "Verbs", rows)
+def noun_help(noun: Noun, word: str = "") -> str:
+    """Return `traderbot NOUN --help`, or what verbs of two words there are behind the first."""
+    start = f"{word} " if word else ""
+    rows = (
+        (each.name.removeprefix(start), _first_sentence(each))
+        for each in noun.load().values()
+        if each.name.startswith(start)
+    )
+    return _help(f"traderbot {noun.name} {start}VERB [OPTIONS]", noun.help, "Verbs", rows)
 
 
 def _help(usage: str, introduction: str, title: str, rows: Iterable[tuple[str, str]]) -> str:

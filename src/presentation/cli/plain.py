@@ -60,3 +60,12 @@ def printable(text: str, keep: str = "") -> str:
 def moment(at: datetime | None) -> str:
     """Return an instant as people read it, to the second."""
     return "" if at is None else instant_text(at)[:19].replace("T", " ") + "Z"
+
+
+def instant_of(text: str) -> datetime | None:
+    """Return the instant a person wrote, None if it is none or could be any, without a zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if at.utcoffset() is None else at

@@ -51,7 +51,7 @@ def every_verb() -> Iterator[tuple[tuple[str, ...], Verb]]:
     """Yield each verb, and the words it is called by."""
     for noun in NOUNS:
         for name, verb in noun.load().items():
-            yield ((noun.name, name) if noun.has_verbs else (name,)), verb
+            yield ((noun.name, *name.split()) if noun.has_verbs else (name,)), verb
 
 
 def _sections() -> Iterator[str]:

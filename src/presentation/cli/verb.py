@@ -44,7 +44,7 @@ class Verbs(dict[str, Verb]):
     """The verbs of a noun, by name, in the order they are written."""
 
     def verb(self, name: str, *, example: str) -> Callable[[Function], Function]:
-        """Make a function a verb; its docstring is its help."""
+        """Make a function a verb, of one word or two; its docstring is its help."""
 
         def decorate(function: Function) -> Function:
             self[name] = Verb(

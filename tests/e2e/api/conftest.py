@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.api.running import Person, Server, running, settings_in, somebody
+from tests.e2e.api.running import Person, Server, an_admin, running, settings_in, somebody
+from traderbot.domain.users.user import Role
 
 
 @pytest.fixture(scope="session")
@@ -25,4 +26,16 @@ def ada(server: Server) -> Iterator[Person]:
 @pytest.fixture(scope="module")
 def eve(server: Server) -> Iterator[Person]:
     with somebody(server, "eve") as person:
+        yield person
+
+
+@pytest.fixture(scope="module")
+def auditor(server: Server) -> Iterator[Person]:
+    with an_admin(server, Role.AUDITOR) as person:
+        yield person
+
+
+@pytest.fixture(scope="module")
+def admin(server: Server) -> Iterator[Person]:
+    with an_admin(server) as person:
         yield person

@@ -14,7 +14,9 @@ from typing import Any
 import httpx2
 from sqlalchemy import create_engine, text
 
+from traderbot.application.commands.users import RegisterUser
 from traderbot.bootstrap import Traderbot
+from traderbot.domain.users.user import Role
 from traderbot.infrastructure.persistence.database import database_url
 from traderbot.infrastructure.settings import Settings, load_settings
 from traderbot.presentation.api.app import ApiOptions
@@ -74,6 +76,15 @@ class Server:
         try:
             with engine.connect() as connection:
                 return list(connection.execute(text(question), values))
+        finally:
+            engine.dispose()
+
+    def write(self, statement: str, **values: object) -> None:
+        """Change something behind the program's back."""
+        engine = create_engine(database_url(self.database))
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement), values)
         finally:
             engine.dispose()
 
@@ -158,6 +169,41 @@ def somebody(server: Server, name: str = "somebody") -> Iterator[Person]:
         token = log_in(client, email)
         client.headers["Authorization"] = f"Bearer {token}"
         yield Person(client, email, user["user_id"], token)
+
+
+@contextmanager
+def an_admin(server: Server, role: Role = Role.ADMIN) -> Iterator[Person]:
+    """Log in as somebody with the role admin, or another that nobody gets by HTTP."""
+    email, program = f"{role.value}-{next(_numbers)}@example.org", server.program
+    password_hash = program.application.passwords.hash(PASSWORD)
+    user = program.run(RegisterUser(email=email, password_hash=password_hash, role=role))
+    with server.client() as client:
+        token = log_in(client, email)
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield Person(client, email, user.user_id, token)
+
+
+def put_aside(server: Server, subscription: str, log_index: int, key: str = "a-stream") -> None:
+    """Have a subscription that nobody runs stand behind an event it could not handle."""
+    at = "2026-11-21T12:00:00.000000Z"
+    known = server.rows("SELECT 1 FROM subscriptions WHERE name = :name", name=subscription)
+    if not known:
+        server.write(
+            "INSERT INTO subscriptions (name, kind, position, generation, status, updated_at) "
+            "VALUES (:name, 'durable_reactor', 1000, 1, 'running', :at)",
+            name=subscription,
+            at=at,
+        )
+    server.write(
+        "INSERT INTO parked_events (subscription, log_index, event_id, sequence_key, attempts, "
+        "first_at, last_at, error_type, error, status) VALUES (:name, :log_index, :event_id, "
+        ":key, 8, :at, :at, 'OSError', 'nobody listens', 'parked')",
+        name=subscription,
+        log_index=log_index,
+        event_id=f"0199a1b2-0000-7000-8000-{log_index:012x}",
+        key=key,
+        at=at,
+    )
 
 
 def log_in(client: httpx2.Client, email: str, password: str = PASSWORD) -> str:

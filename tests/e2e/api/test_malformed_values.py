@@ -199,6 +199,10 @@ QUERIES = [
         "placed_until", "nobody",
     )
 ] + [("/portfolios", "limit"), ("/portfolios", "cursor"), ("/portfolios/{id}/positions", "is_open"),
+     ("/audit/events", "limit"), ("/audit/events", "cursor"), ("/audit/events", "stream"),
+     ("/audit/events", "type"), ("/audit/events", "from"), ("/audit/events", "owner_id"),
+     ("/audit/replay", "as_of"), ("/audit/replay", "limit"), ("/audit/replay", "cursor"),
+     ("/audit/checkpoint", "size"), ("/audit/vkey", "q"), ("/audit/health", "q"),
      ("/users/me", "user_id"), ("/strategies/list", "q"), ("/health/live", "q")]  # fmt: skip
 
 
@@ -216,7 +220,12 @@ def test_no_query_breaks_the_server(path: str, name: str, ada: Person, portfolio
 
 
 # What is malformed elsewhere, and a symbol, a truth or a number here.
-_TAKEN = {"symbol": {"0", "1.5", "BUY", "APPROVED", str(2**31)}, "is_open": {"true"}}
+_TAKEN = {
+    "symbol": {"0", "1.5", "BUY", "APPROVED", str(2**31)},
+    "is_open": {"true"},
+    "from": {"0", str(2**31)},
+    "as_of": {"0"},
+}
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "1000000000", "50.0", "1e1"])
@@ -233,6 +242,7 @@ def test_a_forged_cursor_is_refused(ada: Person) -> None:
 ID_ROUTES = [
     ("GET", "/orders/{id}"), ("DELETE", "/orders/{id}"), ("GET", "/orders/{id}/events"),
     ("GET", "/orders/{id}/explanation"), ("GET", "/portfolios/{id}"),
+    ("GET", "/audit/events/{id}"), ("GET", "/audit/proof/{id}"),
     ("GET", "/portfolios/{id}/positions"), ("POST", "/portfolios/{id}/deposits"),
     ("POST", "/portfolios/{id}/withdrawals"),
 ]  # fmt: skip

@@ -48,8 +48,8 @@ def test_a_doctor_finds_what_is_not_well(
     told = installation("doctor", "--json")
     assert told.code == 0, told.out
     assert {check["name"] for check in told.json["checks"]} == {
-        *("python", "settings", "data folder", "disk", "secret", "database", "sqlite", "clock"),
-        "redis",
+        *("python", "settings", "data folder", "disk", "secret", "database", "sqlite", "guards"),
+        *("clock", "redis"),
     }
 
     secret = installation.folder / "data" / "secrets" / "auth-secret-key"
@@ -71,12 +71,18 @@ def test_a_doctor_finds_what_is_not_well(
     monkeypatch.undo()
 
 
-def test_a_doctor_finds_events_from_the_future(installation: Installation) -> None:
+def test_a_doctor_finds_a_lifted_guard_and_events_from_the_future(
+    installation: Installation,
+) -> None:
     installation.begin()
     connection = sqlite3.connect(installation.database)
     with connection:
+        connection.execute("DROP TRIGGER events_no_update")
         connection.execute("UPDATE events SET recorded_at = '2999-01-01T00:00:00.000000Z'")
     connection.close()
+    guards = _finding(installation, "guards")
+    assert guards["ok"] is False
+    assert "events_no_update" in guards["message"]
     clock = _finding(installation, "clock")
     assert clock["ok"] is False
     assert "in the future" in clock["message"]

@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import text
 
+from tests.guards import lift_guards
 from tests.integration.audit.story import Story
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.event_store.body import leaf_hash
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
+
+CODEC = EventCodec()  # to compile it takes longer than most tests
 
 
 class Log:
@@ -22,15 +25,16 @@ class Log:
         self.story = story
         self.reading = reader_engine(url)
         self.writing = writer_engine(url)
-        self.audit = LogAudit(self.reading, self.writing, EventCodec())
+        self.audit = LogAudit(self.reading, self.writing, CODEC)
 
     def close(self) -> None:
         self.reading.dispose()
         self.writing.dispose()
 
     def change(self, sql: str, **values: Any) -> int:
-        """Run one statement and return how many rows it touched."""
+        """Run one statement, past every guard, and return how many rows it touched."""
         with self.writing.begin() as connection:
+            lift_guards(connection)
             return connection.execute(text(sql), values).rowcount
 
     def rows(self, sql: str, **values: Any) -> list[Mapping[str, Any]]:
@@ -71,6 +75,12 @@ class Log:
         names = ", ".join(row)
         marks = ", ".join(f":{name}" for name in row)
         self.change(f"INSERT INTO {table} ({names}) VALUES ({marks})", **row)  # noqa: S608
+        if table == "events" and self.writing.dialect.name == "postgresql":
+            self.change("INSERT INTO log_queue VALUES (:position)", position=row["position"])
+
+    def forget_missing(self) -> None:
+        """Take what is gone out of the queue too, as somebody would who knows of it."""
+        self.change("DELETE FROM log_queue WHERE position NOT IN (SELECT position FROM events)")
 
     def findings(self) -> set[tuple[str, str]]:
         """Return code and place of everything `verify` finds; places without event ids."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from decimal import Decimal
 
 import pytest
 
 from tests.integration.audit.log import Log
+from tests.integration.audit.sealed import SealedLog
 from traderbot.application.errors import NotFoundError
-from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.ids import OrderId
 from traderbot.infrastructure.persistence.views import SqlViews
 
@@ -70,6 +72,110 @@ def test_an_event_says_who_and_why(log: Log) -> None:
     assert (placed.stream, placed.command_id) == (row["stream_id"], row["command_id"])
     assert placed.causation_id == row["causation_id"]
     assert placed.data["ticket"]["limit_price"] == "100"
+
+
+def test_it_names_what_the_gate_read(log: Log) -> None:
+    inputs = log.audit.explain(log.story.bought).inputs
+    assert inputs["reference"] == "100"
+    assert [it["code"] for it in inputs["checks"]] == ["INSUFFICIENT_FUNDS", "ORDER_NOTIONAL_MAX"]
+    assert inputs["checks"][1] == {
+        "code": "ORDER_NOTIONAL_MAX",
+        "limit": "10000 USD",
+        "value": "1000 USD",
+    }
+    refused = log.audit.explain(log.story.refused).inputs["checks"]
+    assert [it["code"] for it in refused] == ["INSUFFICIENT_FUNDS", "ORDER_NOTIONAL_MAX"]
+
+
+def test_it_tells_what_handlers_did_and_could_not_do(log: Log) -> None:
+    event = log.event(f"order-{log.story.bought}", 1)["event_id"]
+    at = "2025-01-02T12:00:00.000000Z"
+    later = "2025-01-02T12:00:01.000000Z"
+    assert log.audit.explain(log.story.bought).effects == []
+    log.insert(
+        "subscriptions",
+        {
+            "name": "notifications",
+            "kind": "reactor",
+            "position": 0,
+            "generation": 1,
+            "status": "running",
+            "updated_at": at,
+        },
+    )
+    log.insert(
+        "effects",
+        {
+            "subscription": "notifications",
+            "event_id": event,
+            "token": "t-1",
+            "status": "done",
+            "attempts": 2,
+            "updated_at": later,
+        },
+    )
+    log.insert(
+        "parked_events",
+        {
+            "subscription": "notifications",
+            "log_index": 4,
+            "event_id": event,
+            "sequence_key": "k",
+            "attempts": 5,
+            "first_at": at,
+            "last_at": at,
+            "error_type": "OSError",
+            "error": "away",
+            "status": "parked",
+        },
+    )
+    told = log.audit.explain(log.story.bought).effects
+    assert [(it.status, it.attempts, it.detail) for it in told] == [
+        ("parked", 5, "OSError: away"),
+        ("done", 2, "t-1"),
+    ]
+    assert {it.handler for it in told} == {"notifications"}
+
+
+def test_an_unsealed_event_says_so(log: Log) -> None:
+    for it in log.audit.explain(log.story.bought).events:
+        assert it.inclusion is None
+        assert it.log_index == (it.position - 1 if log.writing.dialect.name == "sqlite" else None)
+
+
+def test_every_event_is_proven_by_the_newest_checkpoint(sealed: SealedLog) -> None:
+    order = sealed.story.bought
+    before = sealed.audit.explain(order).events
+    assert [it.log_index for it in before] == sorted(it.log_index or 0 for it in before)
+    for it in before:
+        assert it.inclusion is not None
+        assert (it.inclusion.checkpoint, it.inclusion.proven) == (600, True)
+        assert it.inclusion.root == sealed.verify().tree.root
+    sealed.rewrite(f"order-{order}", 1, lambda body: body.replace(b"AAPL", b"GOOG"), rehash=True)
+    after = sealed.audit.explain(order).events
+    assert [it.inclusion and it.inclusion.proven for it in after] == [False] + [True] * 7
+
+
+def test_it_answers_within_a_tenth_of_a_second(sealed: SealedLog) -> None:
+    sealed.audit.explain(sealed.story.bought)
+    began = time.process_time()
+    sealed.audit.explain(sealed.story.bought)
+    assert time.process_time() - began < 0.1
+
+
+def test_the_tail_is_the_sealed_log_from_an_index_on(sealed: SealedLog) -> None:
+    placed = 610 if sealed.dialect == "sqlite" else 600
+    assert [it.log_index for it in sealed.audit.tail()] == list(range(placed - 10, placed))
+    rest = sealed.audit.tail(7)
+    assert [it.log_index for it in rest] == list(range(7, 507))
+    events = sealed.events()
+    assert [(it.id, it.stream) for it in rest] == [
+        (row["event_id"], row["stream_id"]) for row in events[7:507]
+    ]
+    assert rest[0].data
+    assert sealed.audit.tail(placed) == []
+    with pytest.raises(InvalidValueError):
+        sealed.audit.tail(-1)
 
 
 def test_the_ledger_lines_are_those_of_the_order_and_balance(log: Log) -> None:

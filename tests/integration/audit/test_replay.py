@@ -175,7 +175,7 @@ def test_a_stream_stops_at_its_first_later_event(log: Log) -> None:
     # The bot's order reserved cash at two; the withdrawal recorded after it must not count either.
     usd = next(it for it in mine.balances if it.currency == "USD")
     assert usd.reserved == "0"
-    assert usd.free.rpartition(".")[2] == "12"
+    assert usd.free.rpartition(".")[2] == "11925"
 
 
 def test_business_time_that_never_falls_gives_a_prefix(log: Log) -> None:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -27,11 +28,13 @@ from traderbot.infrastructure.settings_check import (
     looks_like_an_example,
     masked_url,
 )
+from traderbot.infrastructure.settings_log import drawn_seed, looks_typed, seed_of
 from traderbot.infrastructure.settings_secret import SecretFileError, kept_secret
 from traderbot.infrastructure.settings_view import describe, dotenv_example, markdown_table
 
 ROOT = Path(__file__).parents[3]
 GOOD_SECRET = "kG3nXo0vQm1sZt7uYb2wRc9dLe4fHj6pVi8aBx5y"
+GOOD_KEY = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="  # of RFC 8032's first test
 
 
 @pytest.fixture(autouse=True)
@@ -323,7 +326,14 @@ def test_text_decimals_and_whole_numbers_are_decimals(value: object) -> None:
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Set what production needs; each test then spoils one thing."""
-    set_all(monkeypatch, {"ENVIRONMENT": "production", "AUTH__SECRET_KEY": GOOD_SECRET})
+    set_all(
+        monkeypatch,
+        {
+            "ENVIRONMENT": "production",
+            "AUTH__SECRET_KEY": GOOD_SECRET,
+            "AUDIT__SIGNING_KEY": GOOD_KEY,
+        },
+    )
     return monkeypatch
 
 
@@ -332,7 +342,10 @@ def test_production_starts_with_a_real_secret(production: pytest.MonkeyPatch) ->
     assert load_settings().signing_key() == GOOD_SECRET.encode()
     assert not Path("traderbot-data").exists()
     for _ in range(200):
-        set_all(production, {"AUTH__SECRET_KEY": secrets.token_urlsafe(48)})
+        set_all(
+            production,
+            {"AUTH__SECRET_KEY": secrets.token_urlsafe(48), "AUDIT__SIGNING_KEY": drawn_seed()},
+        )
         assert problems() == []
 
 
@@ -353,6 +366,12 @@ def test_production_starts_with_a_real_secret(production: pytest.MonkeyPatch) ->
             "AUTH__SECRET_KEY",
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         ),
+        ("AUDIT__SIGNING_KEY", ""),
+        ("AUDIT__SIGNING_KEY", "tooshort"),
+        ("AUDIT__SIGNING_KEY", b64encode(bytes(32)).decode()),
+        ("AUDIT__SIGNING_KEY", b64encode(bytes(range(32))).decode()),
+        ("AUDIT__SIGNING_KEY", b64encode(bytes(range(200, 136, -2))).decode()),
+        ("AUDIT__SIGNING_KEY", b64encode(b"correct horse battery staple 123").decode()),
         ("DEBUG", "true"),
         ("DATABASE__URL", "sqlite://"),
         ("DATABASE__URL", "sqlite:///:memory:"),
@@ -382,7 +401,9 @@ def test_production_without_a_secret_ignores_the_one_of_development(
 ) -> None:
     load_settings().signing_key()
     set_all(monkeypatch, {"ENVIRONMENT": "production"})
-    assert "TRADERBOT_AUTH__SECRET_KEY: is not set; make one with: python -c" in refusal()
+    message = refusal()
+    assert "TRADERBOT_AUTH__SECRET_KEY: is not set; make one with: python -c" in message
+    assert "TRADERBOT_AUDIT__SIGNING_KEY: is not set; make one with: python -c" in message
 
 
 def test_production_tells_all_that_is_wrong(production: pytest.MonkeyPatch) -> None:
@@ -404,6 +425,10 @@ def test_a_database_on_disk_is_not_in_memory(url: str) -> None:
 def test_random_secrets_are_not_taken_for_examples() -> None:
     assert not any(looks_like_an_example(secrets.token_urlsafe(32)) for _ in range(2000))
     assert not any(looks_like_an_example(secrets.token_hex(32)) for _ in range(2000))
+
+
+def test_random_keys_are_not_taken_for_typed_ones() -> None:
+    assert not any(looks_typed(seed_of(drawn_seed())) for _ in range(2000))
 
 
 # ---- the secret of development ----------------------------------------------------------------
@@ -598,6 +623,107 @@ def test_no_refusal_quotes_what_was_given(
 )
 def test_a_url_is_shown_without_its_password(url: str, masked: str) -> None:
     assert masked_url(url) == masked
+
+
+# ---- the log ----------------------------------------------------------------------------------
+
+
+def test_development_makes_a_signing_key_of_its_own_and_keeps_it() -> None:
+    settings = load_settings()
+    seed = settings.sealing_seed()
+    assert len(seed) == 32
+    assert load_settings().sealing_seed() == seed
+    assert stat.S_IMODE(settings.sealing_key_path.stat().st_mode) == 0o600
+    kept = settings.sealing_key_path.read_text(encoding="ascii").strip()
+    given = load_settings(arguments={"audit": {"signing_key": kept}})
+    assert given.sealing_seed() == seed  # it can be taken to production as it is
+    assert seed not in settings.signing_key()
+
+
+def test_a_key_that_is_set_is_used_and_none_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, {"AUDIT__SIGNING_KEY": GOOD_KEY})
+    assert load_settings().sealing_seed() == b64decode(GOOD_KEY)
+    assert not Path("traderbot-data").exists()
+
+
+def test_settings_made_directly_for_production_still_need_a_key() -> None:
+    with pytest.raises(ConfigurationError, match="SIGNING_KEY: is not set"):
+        Settings(environment="production").sealing_seed()
+
+
+@pytest.mark.parametrize("content", ["x" * 44, "short", GOOD_SECRET * 2])
+def test_a_file_that_holds_no_key_is_not_used(content: str) -> None:
+    settings = load_settings()
+    settings.sealing_seed()
+    settings.sealing_key_path.write_text(content)
+    with pytest.raises(ConfigurationError, match="remove it") as caught:
+        settings.sealing_seed()
+    assert "TRADERBOT_AUDIT__SIGNING_KEY" in str(caught.value)
+    assert content not in str(caught.value)
+
+
+def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "TRADERBOT_AUDIT__SIGNING_KEY"
+    shown = {line.name: line.value for line in describe(load_settings())}
+    assert shown[name] == "(kept in traderbot-data/secrets/log-signing-key)"
+    set_all(monkeypatch, {"AUDIT__SIGNING_KEY": GOOD_KEY})
+    assert GOOD_KEY not in repr(load_settings())
+    shown = {line.name: line.value for line in describe(load_settings())}
+    assert shown[name] == "********"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "anchors"),
+    [
+        ("sqlite:///orders.db", "orders", "orders.db.anchors.jsonl"),
+        ("sqlite:////srv/my desk.db", "my-desk", "/srv/my desk.db.anchors.jsonl"),
+        ("sqlite:////srv/a.db?timeout=3", "a", "/srv/a.db.anchors.jsonl"),
+        ("sqlite:////srv/$$$", "traderbot", "/srv/$$$.anchors.jsonl"),
+        (
+            "postgresql://u:p@db.net:6000/desk",
+            "desk",
+            "data/anchors/db.net-6000-desk.jsonl",
+        ),
+        ("postgresql+psycopg://host/a%20b", "a-b", "data/anchors/host-5432-a-b.jsonl"),
+        ("postgresql:///desk?host=/run", "desk", "data/anchors/localhost-5432-desk.jsonl"),
+        ("postgresql://[::1]/desk", "desk", "data/anchors/1-5432-desk.jsonl"),
+    ],
+)
+def test_a_log_is_named_by_its_database(url: str, origin: str, anchors: str) -> None:
+    settings = load_settings(arguments={"database": {"url": url}, "data": {"dir": "data"}})
+    assert settings.log_origin == f"traderbot.local/{origin}"
+    assert settings.anchor_path == Path(anchors)
+
+
+def test_what_is_said_of_a_log_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, {"AUDIT__ORIGIN": "example.org/log", "AUDIT__ANCHOR_PATH": "/mnt/a.jsonl"})
+    settings = load_settings()
+    assert (settings.log_origin, settings.anchor_path) == ("example.org/log", Path("/mnt/a.jsonl"))
+    shown = {line.name: line.value for line in describe(settings)}
+    assert shown["TRADERBOT_AUDIT__ORIGIN"] == "example.org/log"
+
+
+def test_no_settings_of_a_log_are_made_from_the_default_database() -> None:
+    settings = load_settings()
+    assert settings.log_origin == "traderbot.local/traderbot"
+    assert settings.anchor_path == Path("traderbot-data/traderbot.db.anchors.jsonl").absolute()
+
+
+@pytest.mark.parametrize("origin", ["two words", "a+b", "a\nb", "ä", "x" * 256])
+def test_a_name_that_cannot_stand_in_a_note_is_refused(
+    origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, {"AUDIT__ORIGIN": origin})
+    assert "TRADERBOT_AUDIT__ORIGIN: " in refusal()
+
+
+@pytest.mark.parametrize("url", ["other.db", "sqlite:///other.db"])
+def test_the_same_settings_serve_another_database(url: str) -> None:
+    settings = load_settings().of_database(url)
+    assert settings.database_url.endswith("other.db")
+    assert settings.log_origin == "traderbot.local/other"
+    assert settings.anchor_path.name == "other.db.anchors.jsonl"
+    assert settings.origin("TRADERBOT_DATABASE__URL") == "argument"
 
 
 # ---- the documents ----------------------------------------------------------------------------

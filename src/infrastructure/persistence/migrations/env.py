@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from traderbot.infrastructure.persistence import bar_table, log_tables, tables
+from traderbot.infrastructure.persistence import bar_table, log_tables, projection_tables, tables
 
 # Imported so that their tables are known to `alembic check`.
 assert bar_table  # noqa: S101
 assert log_tables  # noqa: S101
+assert projection_tables  # noqa: S101
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -10,7 +10,12 @@ from fastapi import Query as InQuery
 from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.errors import NotFoundError
 from traderbot.domain.shared.ids import OrderId, UserId
-from traderbot.presentation.api.auth import CurrentTrader, CurrentUser, current_user
+from traderbot.presentation.api.auth import (
+    AuditedOwner,
+    CurrentTrader,
+    CurrentUser,
+    current_user,
+)
 from traderbot.presentation.api.backend import Uses
 from traderbot.presentation.api.dependencies import CleanQuery, KeyedOrigin, PlainOrigin
 from traderbot.presentation.api.documentation import ANY, BODY, KEYED, PRIVATE, WRITE, failures
@@ -31,6 +36,7 @@ router = APIRouter(
     route_class=StrictRoute,
     dependencies=[Depends(current_user), CleanQuery],
 )
+_STORY = (*ANY, *PRIVATE, "NOT_FOUND", "CORRUPT_HISTORY")
 
 
 @router.post(
@@ -93,17 +99,18 @@ async def cancel_order(
     return OrderOut.of(await use.execute(command, origin))
 
 
-@router.get("/{order_id}/events", name="events", responses=failures(ANY, PRIVATE, "NOT_FOUND"))
-async def list_events(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> OrderEvents:
-    """List what was recorded of an order, oldest first."""
-    story = await use.ask(use.application.audit.explain, OrderId(order_id), UserId(user.user_id))
+@router.get("/{order_id}/events", name="events", responses=failures(_STORY))
+async def list_events(order_id: OrderIdPath, owner: AuditedOwner, use: Uses) -> OrderEvents:
+    """List what was recorded of an order, oldest first. An auditor may ask about any."""
+    story = await use.ask(use.application.audit.explain, OrderId(order_id), owner)
     return OrderEvents.of([each for each in story.events if each.stream.endswith(order_id)])
 
 
-@router.get(
-    "/{order_id}/explanation", name="explain", responses=failures(ANY, PRIVATE, "NOT_FOUND")
-)
-async def explain_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> ExplanationOut:
-    """Tell an order's whole story: who wanted it, why, what was recorded, what it moved."""
-    story = await use.ask(use.application.audit.explain, OrderId(order_id), UserId(user.user_id))
+@router.get("/{order_id}/explanation", name="explain", responses=failures(_STORY))
+async def explain_order(order_id: OrderIdPath, owner: AuditedOwner, use: Uses) -> ExplanationOut:
+    """Tell an order's whole story: who wanted it, why, what was recorded, what it moved.
+
+    An auditor may ask about any order.
+    """
+    story = await use.ask(use.application.audit.explain, OrderId(order_id), owner)
     return ExplanationOut.of(story)

@@ -18,9 +18,11 @@ from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Quantity, symbol
 from traderbot.presentation.api.schemas.portfolios import PageQuery
 from traderbot.presentation.api.schemas.values import (
+    EXAMPLE_EVENT,
     EXAMPLE_INSTANT,
     EXAMPLE_ORDER,
     EXAMPLE_PORTFOLIO,
+    EXAMPLE_SUBSCRIPTION,
     EXAMPLE_USER,
     Amount,
     Body,
@@ -106,7 +108,7 @@ class ReasonOut(Out):
     value: str
 
 
-_ORDER: JsonDict = {
+EXAMPLE_ORDER_OUT: JsonDict = {
     "order_id": EXAMPLE_ORDER,
     "owner_id": EXAMPLE_USER,
     "portfolio_id": EXAMPLE_PORTFOLIO,
@@ -132,7 +134,7 @@ _ORDER: JsonDict = {
 }
 _EVENT: JsonDict = {
     "position": 42,
-    "id": "0199a1b2-0000-7000-8000-00000000002a",
+    "id": EXAMPLE_EVENT,
     "stream": f"order-{EXAMPLE_ORDER}",
     "version": 1,
     "type": "order.placed",
@@ -143,6 +145,17 @@ _EVENT: JsonDict = {
     "causation_id": "0199a1b2-0000-7000-8000-000000000029",
     "changes": {"status": "placed"},
     "data": {"symbol": "AAPL", "side": "buy", "quantity": "10"},
+    "log_index": 41,
+    "inclusion": {"checkpoint": 118, "root": "5f5c1d9b" * 8, "hashes": 7, "proven": True},
+}
+
+
+_EFFECT: JsonDict = {
+    "handler": EXAMPLE_SUBSCRIPTION,
+    "event": EXAMPLE_EVENT,
+    "status": "done",
+    "attempts": 1,
+    "at": EXAMPLE_INSTANT,
 }
 
 
@@ -174,7 +187,7 @@ class OrderOut(Out):
     updated_at: Instant
     version: int = Field(description="how many events made it")
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_ORDER]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ORDER_OUT]})
 
     @classmethod
     def of(cls, view: OrderView) -> OrderOut:
@@ -189,13 +202,22 @@ class OrderPage(Out):
     next_cursor: str | None
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [_ORDER], "next_cursor": None}]}
+        json_schema_extra={"examples": [{"items": [EXAMPLE_ORDER_OUT], "next_cursor": None}]}
     )
 
     @classmethod
     def of(cls, page: Page[OrderView]) -> OrderPage:
         """Show a page of views."""
         return cls(items=[OrderOut.of(view) for view in page.items], next_cursor=page.next_cursor)
+
+
+class InclusionOut(Out):
+    """An event's place in the newest signed checkpoint."""
+
+    checkpoint: int = Field(description="how many events are under it")
+    root: str = Field(description="that was signed, hex")
+    hashes: int = Field(description="how many the proof has")
+    proven: bool = Field(description="whether the stored tree leads from the event to that root")
 
 
 class EventOut(Out):
@@ -213,6 +235,8 @@ class EventOut(Out):
     causation_id: str
     changes: Mapping[str, str] = Field(description="field: what it became")
     data: Mapping[str, Any] = Field(description="what was recorded")
+    log_index: int | None = Field(description="its place in the log; null before it has one")
+    inclusion: InclusionOut | None = Field(description="null until a checkpoint covers it")
 
 
 class OrderEvents(Out):
@@ -228,6 +252,16 @@ class OrderEvents(Out):
         return cls(items=[EventOut.model_validate(event) for event in events])
 
 
+class EffectOut(Out):
+    """What a handler did because of an event, or could not do yet."""
+
+    handler: str
+    event: str = Field(description="its id")
+    status: str = Field(description="started, done or failed; or retrying, parked …")
+    attempts: int
+    at: Instant
+
+
 class ExplanationOut(Out):
     """Why there is this order, and what became of it."""
 
@@ -235,12 +269,23 @@ class ExplanationOut(Out):
     decision: Mapping[str, Any] | None = Field(
         description="the bot's decision record, when a bot asked for the order"
     )
+    inputs: Mapping[str, Any] = Field(description="what the gate read: a price, and its checks")
     events: list[EventOut] = Field(description="of the order, and of the portfolio because of it")
     ledger: list[Mapping[str, str]] = Field(description="what was posted because of it")
+    effects: list[EffectOut] = Field(description="on the world, of its events")
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"order": _ORDER, "decision": None, "events": [_EVENT], "ledger": []}]
+            "examples": [
+                {
+                    "order": EXAMPLE_ORDER_OUT,
+                    "decision": None,
+                    "inputs": {"reference": "195.5", "checks": []},
+                    "events": [_EVENT],
+                    "ledger": [],
+                    "effects": [_EFFECT],
+                }
+            ]
         }
     )
 

@@ -126,7 +126,7 @@ _POSITION: JsonDict = {
     "opened_at": EXAMPLE_INSTANT,
     "closed_at": None,
 }
-_PORTFOLIO: JsonDict = {
+EXAMPLE_PORTFOLIO_OUT: JsonDict = {
     "portfolio_id": EXAMPLE_PORTFOLIO,
     "owner_id": EXAMPLE_USER,
     "name": "savings",
@@ -166,7 +166,7 @@ class PortfolioOut(Out):
     positions: list[PositionOut]
     version: int = Field(description="how many events made it")
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_PORTFOLIO]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PORTFOLIO_OUT]})
 
     @classmethod
     def of(cls, view: PortfolioView) -> PortfolioOut:
@@ -181,7 +181,7 @@ class PortfolioPage(Out):
     next_cursor: str | None
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [_PORTFOLIO], "next_cursor": None}]}
+        json_schema_extra={"examples": [{"items": [EXAMPLE_PORTFOLIO_OUT], "next_cursor": None}]}
     )
 
     @classmethod

@@ -34,6 +34,9 @@ from traderbot.domain.users.email import MAX_EMAIL, email_address
 EXAMPLE_USER: Final = "0199a1b2-0000-7000-8000-000000000001"
 EXAMPLE_PORTFOLIO: Final = "0199a1b2-0000-7000-8000-000000000002"
 EXAMPLE_ORDER: Final = "0199a1b2-0000-7000-8000-000000000003"
+EXAMPLE_SUBSCRIPTION: Final = "notification"
+EXAMPLE_LOG_INDEX: Final = 41
+EXAMPLE_EVENT: Final = "0199a1b2-0000-7000-8000-00000000002a"
 EXAMPLE_INSTANT: Final = "2026-11-21T12:00:00.000000Z"
 
 MAX_PASSWORD: Final = 512  # what is longer can only be too long for the policy
@@ -45,6 +48,8 @@ _INSTANT: Final = re.compile(
     re.ASCII,
 )
 _WHOLE: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_LONGEST_NAME: Final = 200
 _CURSOR: Final = re.compile(r"[!-~]{1,512}", re.ASCII)
 
 Schema = dict[str, Any]
@@ -135,6 +140,13 @@ def _whole(value: object) -> object:
     raise _invalid(msg)
 
 
+def _index(value: object) -> object:
+    if isinstance(value, int) or (isinstance(value, str) and _INDEX.fullmatch(value)):
+        return int(value)
+    msg = "a whole number, in ASCII digits"
+    raise _invalid(msg)
+
+
 def _cursor(text: str) -> str:
     if _CURSOR.fullmatch(text) is None:
         msg = "not a cursor of this program"
@@ -151,6 +163,8 @@ def _text(pattern: str, example: str, description: str) -> WithJsonSchema:
 DECIMAL_PATTERN: Final = r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$"
 SYMBOL_PATTERN: Final = r"^[A-Z0-9]{1,10}([.-][A-Z0-9]{1,4})?(/[A-Z0-9]{2,10})?$"
 CURRENCY_PATTERN: Final = r"^[A-Z0-9]{2,10}$"
+STREAM_PATTERN: Final = r"^[a-z]{1,20}-[!-~]{1,100}$"
+EVENT_TYPE_PATTERN: Final = r"^[a-z_]{1,40}\.[a-z_]{1,40}$"
 
 DecimalText = Annotated[
     str,
@@ -203,6 +217,26 @@ NameText = Annotated[
     Field(min_length=1, max_length=64, description="printable, no blank at either end"),
     AfterValidator(_one_line),
 ]
+ReasonText = Annotated[
+    str,
+    Field(min_length=1, max_length=500, description="kept in the log; printable"),
+    AfterValidator(_one_line),
+]
+SubscriptionName = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description="a subscription's name"),
+    AfterValidator(_one_line),
+]
+StreamText = Annotated[
+    str,
+    AfterValidator(_matching(STREAM_PATTERN, "a stream such as order-0199a1b2-…")),
+    _text(STREAM_PATTERN, f"order-{EXAMPLE_ORDER}", "one aggregate's events"),
+]
+EventTypeText = Annotated[
+    str,
+    AfterValidator(_matching(EVENT_TYPE_PATTERN, "a type such as order.placed")),
+    _text(EVENT_TYPE_PATTERN, "order.placed", "a type of events"),
+]
 InstantText = Annotated[
     datetime,
     BeforeValidator(_instant),
@@ -212,6 +246,11 @@ LimitNumber = Annotated[
     int,
     BeforeValidator(_whole),
     Field(ge=1, le=200, description="how many at most"),
+]
+IndexNumber = Annotated[
+    int,
+    BeforeValidator(_index),
+    Field(ge=0, lt=10**18, description="an index of the log, counted from zero"),
 ]
 CursorText = Annotated[
     str,
@@ -257,4 +296,36 @@ PortfolioIdPath = Annotated[
     Path(description="the portfolio's id", examples=[EXAMPLE_PORTFOLIO]),
     AfterValidator(_known_form("portfolio")),
     _uuid(EXAMPLE_PORTFOLIO),
+]
+EventIdPath = Annotated[
+    str,
+    Path(description="the event's id", examples=[EXAMPLE_EVENT]),
+    AfterValidator(_known_form("event")),
+    _uuid(EXAMPLE_EVENT),
+]
+
+
+def _subscription(text: str) -> str:
+    if not text.isprintable() or len(text) > _LONGEST_NAME:
+        what = "subscription"
+        raise NotFoundError(what, text)
+    return text
+
+
+def _log_index(value: object) -> object:
+    if isinstance(value, str) and _INDEX.fullmatch(value):
+        return int(value)
+    what = "parked event"
+    raise NotFoundError(what, str(value))
+
+
+SubscriptionPath = Annotated[
+    str,
+    Path(description="the subscription's name", examples=[EXAMPLE_SUBSCRIPTION]),
+    AfterValidator(_subscription),
+]
+LogIndexPath = Annotated[
+    int,
+    Path(description="the event's index in the log", examples=[EXAMPLE_LOG_INDEX], ge=0),
+    BeforeValidator(_log_index),
 ]

@@ -87,6 +87,16 @@ def test_the_arithmetic_of_a_buy_is_on_record() -> None:
     }
 
 
+def test_equal_budgets_have_equal_texts_however_they_came_to_be() -> None:
+    # A portfolio read back from the log holds 1000; one that lived through it may hold 1000.00.
+    lived = after(a_portfolio(cash="999.75 USD"), [deposited("0.25 USD")])
+    texts = [
+        _sized("BUY", close="105", portfolio=each).arithmetic["budget"]
+        for each in (lived, a_portfolio(cash="1000 USD"))
+    ]
+    assert texts == ["100", "100"]
+
+
 def test_the_arithmetic_of_no_buy_is_on_record_too() -> None:
     sized = _sized("BUY", close="2000", portfolio=a_portfolio(cash="10000 USD"))
     assert sized.blocking_code == "BUDGET_BELOW_ONE_LOT"

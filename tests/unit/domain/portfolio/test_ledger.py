@@ -17,6 +17,7 @@ from tests.builders import (
     a_ticket,
     after,
     booked,
+    corrected,
     deposited,
     limits,
     opened,
@@ -29,6 +30,7 @@ from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderEv
 from traderbot.domain.orders.order import Order, OrderStatus
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     FillBooked,
@@ -36,6 +38,7 @@ from traderbot.domain.portfolio.events import (
 )
 from traderbot.domain.portfolio.ledger import (
     COLLATERAL,
+    CORRECTIONS,
     DEPOSITS,
     FEES,
     FREE,
@@ -99,6 +102,11 @@ def test_a_sale_turns_a_position_into_cash_and_profit() -> None:
     }
 
 
+def test_a_correction_is_booked_against_an_account_of_its_own() -> None:
+    assert _entry(corrected("7 USD")) == {CORRECTIONS: "-7 USD", FREE: "7 USD"}
+    assert _entry(corrected("-7 USD")) == {CORRECTIONS: "7 USD", FREE: "-7 USD"}
+
+
 def test_a_short_sale_locks_collateral() -> None:
     event = booked(a_portfolio(), side="sell", quantity="10", price="100")
     assert _entry(event) == {
@@ -143,6 +151,14 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """So many hundredths to be put right, as far as there is enough."""
+
+    hundredths: int
+    code: str
+
+
+@dataclass(frozen=True)
 class Wish:
     """A new order, which the gate lets pass whatever it costs."""
 
@@ -170,7 +186,7 @@ class Cancel:
     order: int
 
 
-Step = Transfer | Wish | Trade | Cancel
+Step = Transfer | Correction | Wish | Trade | Cancel
 
 _prices = st.integers(1, 10**8).map(lambda units: plain(Decimal(units).scaleb(-6)))
 _quantities = st.integers(1, 10**7).map(lambda units: plain(Decimal(units).scaleb(-6)))
@@ -181,6 +197,7 @@ _fees = st.tuples(st.integers(-20, 500), st.sampled_from(["USD", "USDT", "BNB"])
 _steps = st.lists(
     st.one_of(
         st.builds(Transfer, st.integers(-(10**7), 10**7), _codes),
+        st.builds(Correction, st.integers(-(10**7), 10**7), _codes),
         st.builds(
             Wish,
             st.sampled_from(["AAPL", "BTC/USDT"]),
@@ -216,6 +233,8 @@ class Desk:
         match step:
             case Transfer():
                 return self._transfer(step)
+            case Correction():
+                return self._correct(step)
             case Wish():
                 return self._place(step)
             case Trade() if self.orders:
@@ -232,6 +251,11 @@ class Desk:
         asked = Money(Decimal(-step.hundredths).scaleb(-2), step.code)
         amount = min(asked, self.portfolio.cash_in(asked.currency).free)
         return self.portfolio.withdraw(amount, at=NOON) if amount > Money(0, step.code) else ()
+
+    def _correct(self, step: Correction) -> tuple[PortfolioEvent, ...]:
+        asked = Money(Decimal(step.hundredths).scaleb(-2), step.code)
+        amount = max(asked, -self.portfolio.cash_in(asked.currency).free)
+        return self.portfolio.correct(amount, "law", at=NOON) if amount == asked and amount else ()
 
     def _place(self, step: Wish) -> tuple[PortfolioEvent, ...]:
         ticket = a_ticket(
@@ -306,6 +330,8 @@ def _as_the_portfolio_says(portfolio: Portfolio, history: Sequence[PortfolioEven
                 lines.append((DEPOSITS, -amount))
             case CashWithdrawn(amount=amount):
                 lines.append((DEPOSITS, amount))
+            case CashCorrected(amount=amount):
+                lines.append((CORRECTIONS, -amount))
             case FillBooked(fee=fee):
                 lines.append((FEES, fee))
             case _:
@@ -349,7 +375,7 @@ def test_after_every_event_free_reserved_and_collateral_are_all_there_is(
 def _flow(event: PortfolioEvent) -> tuple[Money, ...]:
     """Return what came into the portfolio's cash, or left it when below zero."""
     match event:
-        case CashDeposited(amount=amount):
+        case CashDeposited(amount=amount) | CashCorrected(amount=amount):
             return (amount,)
         case CashWithdrawn(amount=amount):
             return (-amount,)

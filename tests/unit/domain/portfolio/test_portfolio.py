@@ -20,6 +20,7 @@ from tests.builders import (
     approved,
     booked,
     canceled,
+    corrected,
     deposited,
     filled,
     later,
@@ -32,6 +33,7 @@ from tests.builders import (
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.portfolio.errors import InsufficientFundsError, InvalidTransferError
 from traderbot.domain.portfolio.events import (
+    CashCorrected,
     CashDeposited,
     CashWithdrawn,
     ExposureReleased,
@@ -124,6 +126,48 @@ def test_the_last_decimal_more_than_is_free_cannot_be_withdrawn() -> None:
     with pytest.raises(InsufficientFundsError, match=r"100 USD free") as refusal:
         a_portfolio(cash="100 USD").withdraw(_usd("100.000000000000000001"), at=NOON)
     assert refusal.value.code == "INSUFFICIENT_FUNDS"
+
+
+@pytest.mark.parametrize("amount", ["7", "-100", "-0.000000000000000001"])
+def test_a_correction_moves_free_cash_and_says_why(amount: str) -> None:
+    portfolio = a_portfolio(cash="100 USD")
+    events = portfolio.correct(_usd(amount), " booked twice ", corrects="e1", at=later(1))
+    assert events == (
+        CashCorrected(
+            portfolio_id=PORTFOLIO_ID,
+            at=later(1),
+            amount=_usd(amount),
+            reason="booked twice",
+            corrects="e1",
+        ),
+    )
+    cash = after(portfolio, events).cash_in(USD)
+    assert cash.free == _usd("100") + _usd(amount)
+    assert (cash.reserved, cash.collateral) == (_usd("0"), _usd("0"))
+
+
+def test_a_correction_takes_no_more_than_is_free() -> None:
+    portfolio = after(a_portfolio(cash="1000 USD"), [reserved("400 USD")])
+    assert portfolio.correct(_usd("-600"), "x", at=NOON)
+    with pytest.raises(InsufficientFundsError, match="600 USD free: cancel orders"):
+        portfolio.correct(_usd("-600.01"), "x", at=NOON)
+    below = after(a_portfolio(cash=""), [corrected("-5 USD")])  # a history that has it all the same
+    assert below.correct(_usd("5"), "x", at=NOON)
+    with pytest.raises(InsufficientFundsError):
+        below.correct(_usd("-0.01"), "x", at=NOON)
+
+
+def test_a_correction_of_nothing_or_of_too_much_is_refused() -> None:
+    with pytest.raises(InvalidTransferError, match="nothing"):
+        a_portfolio().correct(_usd("0"), "x", at=NOON)
+    with pytest.raises(InvalidTransferError, match="can hold"):
+        a_portfolio(cash="99999999999999999999 USD").correct(_usd("1"), "x", at=NOON)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 501, "a\nb", "\ud800"], ids=ascii)
+def test_a_correction_without_a_reason_is_refused(reason: str) -> None:
+    with pytest.raises(InvalidValueError, match="a reason is"):
+        a_portfolio().correct(_usd("1"), reason, at=NOON)
 
 
 def test_what_is_set_aside_cannot_be_withdrawn() -> None:

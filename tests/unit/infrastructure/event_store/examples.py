@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests import builders
 from traderbot.application.ports.recorded import DomainEvent
+from traderbot.domain.market.events import BarsRecorded
+from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
 from traderbot.domain.orders.ticket import Fill, OrderKind, Ticket
 from traderbot.domain.shared.ids import OrderId
@@ -28,6 +30,9 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "user.deactivated": builders.deactivated(reason='asked: "erase me" \\ 忘れて\n\t\u007f'),
     "portfolio.opened": builders.opened(name="Überrest 🦊"),
     "portfolio.cash_deposited": builders.deposited("99999999999999999999.999999999999999999 USD"),
+    "portfolio.cash_corrected": builders.corrected(
+        "-0.01 USD", corrects="0192f0c1-0000-7000-8000-000000000077"
+    ),
     "portfolio.cash_withdrawn": builders.withdrawn("0.000000000000000001 BTC"),
     "portfolio.exposure_reserved": builders.reserved("1050 USDT", symbol_code=_COIN),
     "portfolio.exposure_released": builders.released("0 USD", closing="2.5"),
@@ -65,6 +70,16 @@ EXAMPLES: Mapping[str, DomainEvent] = {
         log_index=2**53 - 1,
         event_id="0192f0c1-0000-7000-8000-0000000000e1",
         reason="the address is gone: \u201cno such host\u201d",
+    ),
+    "market.bars_recorded": BarsRecorded(
+        at=_AT,
+        symbol=symbol(_COIN),
+        timeframe=Timeframe.H1,
+        first_at=builders.NOON,
+        last_at=builders.later(60),
+        count=2,
+        digest="c3" * 32,
+        source="file:Kurse \u201eBTC\u201c.csv",
     ),
 }
 

@@ -1,10 +1,9 @@
-"""The bytes of an event are a promise: frozen vectors, independent encoders, and their limits."""
+"""The bytes of an event are a promise: frozen examples, independent encoders, and their limits."""
 
 from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import NOON
+from tests.golden.corpus import Golden, read_corpus
 from tests.unit.infrastructure.event_store.examples import EXAMPLES, any_of
 from traderbot.application.ports.recorded import Actor, DomainEvent
 from traderbot.domain.shared.errors import InvalidValueError
@@ -31,8 +31,7 @@ from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.event_types import EVENT_TYPES
 
 CODEC = EventCodec()
-VECTORS_FILE = Path(__file__).parents[3] / "vectors" / "event-body-v1.json"
-VECTORS: list[dict[str, str]] = json.loads(VECTORS_FILE.read_text("utf-8"))["vectors"]
+NEWEST = [it for it in read_corpus() if it.schema == EVENT_TYPES[it.type][1]]
 
 COMMAND = "0192f0c1-0000-7000-8000-0000000000c0"
 PLAIN: dict[str, Any] = {
@@ -68,19 +67,19 @@ def stdlib(body: bytes) -> bytes:
 # --- the frozen format ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda it: it["type"])
-def test_the_bytes_of_every_type_are_frozen(vector: dict[str, str]) -> None:
-    body = vector["body"].encode()
-    event = CODEC.event_of(body)
-    assert event == EXAMPLES[vector["type"]]
+@pytest.mark.parametrize("golden", NEWEST, ids=lambda it: it.name)
+def test_the_bytes_of_every_type_are_frozen(golden: Golden) -> None:
+    body = golden.body.encode()
+    assert CODEC.event_of(body) == EXAMPLES[golden.type]
     said = take_apart(body)
     prev = bytes.fromhex(said.prev)
-    assert body_of(event, prev=prev, stream=said.stream, version=said.version) == body
-    assert leaf_hash(body).hex() == vector["leaf_hash"]
+    again = body_of(EXAMPLES[golden.type], prev=prev, stream=said.stream, version=said.version)
+    assert again == body
+    assert leaf_hash(body).hex() == golden.leaf_hash
 
 
-def test_every_type_has_a_vector() -> None:
-    assert sorted(it["type"] for it in VECTORS) == sorted(EVENT_TYPES) == sorted(EXAMPLES)
+def test_every_type_is_frozen_and_has_an_example() -> None:
+    assert sorted(it.type for it in NEWEST) == sorted(EVENT_TYPES) == sorted(EXAMPLES)
 
 
 def test_the_leaf_hash_is_that_of_rfc_6962() -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import anyio
 import pytest
+from anyio import from_thread
 
 from traderbot.application.application import Application
 from traderbot.application.errors import OverloadedError
@@ -87,3 +88,49 @@ async def test_a_health_check_that_hangs_is_a_no(monkeypatch: pytest.MonkeyPatch
     found = await a_backend(hang, fine).health()
     done.set()
     assert [each.ok for each in found] == [False, True]
+
+
+async def test_long_questions_wait_for_each_other_and_short_ones_for_none() -> None:
+    backend, go, begun = a_backend(), threading.Event(), anyio.Event()
+    running: list[int] = []
+    answers: list[int] = []
+
+    def long() -> int:
+        running.append(1)
+        from_thread.run_sync(begun.set)
+        assert go.wait(timeout=10)
+        return len(running)
+
+    async def ask() -> None:
+        answers.append(await backend.ask_long(long))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(ask)
+        await begun.wait()
+        assert await backend.ask(lambda: "at once") == "at once"
+        assert await backend.hash(lambda: "at once") == "at once"
+        assert running == [1]
+        go.set()
+    assert answers == [1, 2, 3]
+
+
+async def test_whoever_comes_to_a_full_queue_of_long_questions_is_sent_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_WAITING_LONG_READERS", 1)
+    backend, go, begun = a_backend(), threading.Event(), anyio.Event()
+
+    def long() -> bool:
+        from_thread.run_sync(begun.set)
+        return go.wait(timeout=10)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(backend.ask_long, long)
+        await begun.wait()
+        group.start_soon(backend.ask_long, long)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(OverloadedError):
+            await backend.ask_long(long)
+        go.set()
+    assert await backend.ask_long(lambda: "there is room again") == "there is room again"

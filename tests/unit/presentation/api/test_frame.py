@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from traderbot.presentation.api.frame import frame_of, put_frame
+from traderbot.presentation.api.frame import frame_of, prefers, put_frame
 
 OURS = "0199a1b2-0000-7000-8000-000000000009"
 THEIRS = "0199a1b2-0000-7000-8000-00000000cafe"
@@ -56,3 +56,19 @@ def test_a_problem_document_is_for_those_who_name_it(accepts: list[str], wanted:
     scope = _scope(*((b"accept", each.encode("latin-1")) for each in accepts))
     frame = put_frame(scope, lambda: OURS, lambda: datetime.now(UTC))
     assert frame.wants_problem is wanted
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("text/plain", True),
+        ("text/plain, application/json;q=0.9", True),
+        ("text/plain;q=0.5, application/json", False),
+        ("application/json", False),
+        ("text/*", False),
+        ("*/*", False),
+        ("text/plain;q=0", False),
+    ],
+)
+def test_text_is_sent_to_whom_names_it(accept: str, wanted: bool) -> None:
+    assert prefers(_scope((b"accept", accept.encode())), "text/plain") is wanted

@@ -51,7 +51,8 @@ def test_an_error_is_a_sentence_with_the_next_step(cli: Terminal) -> None:
     told = cli("user", "list")
     assert told.out == ""
     assert told.err == (
-        "traderbot: there is no order x; see what there is with the `list` verb of the same noun\n"
+        "traderbot: there is no order x; "
+        "the `list` or `status` verb of the same noun shows what there is\n"
     )
 
 

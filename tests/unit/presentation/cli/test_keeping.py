@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_an_old_schema_is_a_no_until_it_is_upgraded(cli: Terminal) -> None:
     cli.doors.table_differences = ("a column is missing",)
     different = cli("db", "check", "--json")
     assert (different.code, different.json["differences"]) == (1, ["a column is missing"])
+
+
+def test_keys_are_forgotten_by_their_age_in_days(cli: Terminal) -> None:
+    told = cli("db", "prune", "--idempotency-days", "30", "--json")
+    assert (told.code, told.json["deleted"]) == (0, 3)
+    (before,) = cli.doors.pruned
+    assert timedelta(days=30) <= datetime.now(UTC) - before < timedelta(days=30, minutes=5)
+    for days in ("0", "36501", "x"):
+        assert cli("db", "prune", "--idempotency-days", days).code == 2
+    assert cli("db", "prune").code == 2
+    assert len(cli.doors.pruned) == 1
 
 
 def test_the_database_is_the_one_that_was_named(cli: Terminal) -> None:

@@ -5,10 +5,13 @@ Revision: 0002; after: 0001
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+
 import sqlalchemy as sa
 from alembic import op
 
-from traderbot.infrastructure.persistence.types import UtcInstant
+from traderbot.infrastructure.persistence.types import ExactDecimal, UtcInstant
 
 revision = "0002"
 down_revision = "0001"
@@ -22,8 +25,17 @@ def _big() -> sa.types.TypeEngine[int]:
 
 def upgrade() -> None:
     """Make it so."""
+    op.create_index(
+        "ix_events_corrections",
+        "events",
+        ["stream_id"],
+        unique=False,
+        sqlite_where=sa.text("type = 'portfolio.cash_corrected'"),
+        postgresql_where=sa.text("type = 'portfolio.cash_corrected'"),
+    )
     _sealed()
     _followed()
+    _projected()
     op.create_table(
         "snapshots",
         sa.Column("size", _big(), autoincrement=False, nullable=False),
@@ -123,6 +135,187 @@ def _followed() -> None:
         sa.Column("response_digest", sa.Text(), nullable=True),
         sa.Column("updated_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("subscription", "event_id", name=op.f("pk_effects")),
+    )
+
+
+def _text(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, _big(), autoincrement=False, nullable=False)
+
+
+def _exact(name: str) -> sa.Column[Decimal]:
+    return sa.Column(name, ExactDecimal(), nullable=False)
+
+
+def _instant(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, UtcInstant(), nullable=nullable)
+
+
+def _projected() -> None:
+    op.create_table(
+        "order_timelines",
+        _text("order_id"),
+        _text("owner_id"),
+        _text("portfolio_id"),
+        _text("symbol"),
+        _text("side"),
+        _exact("quantity"),
+        _exact("filled"),
+        _number("fills"),
+        _text("status"),
+        _text("day"),
+        _instant("placed_at"),
+        _instant("decided_at", nullable=True),
+        _instant("accepted_at", nullable=True),
+        _instant("first_fill_at", nullable=True),
+        _instant("last_fill_at", nullable=True),
+        _instant("closed_at", nullable=True),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_order_timelines")),
+    )
+    op.create_table(
+        "order_activity",
+        _text("owner_id"),
+        _text("day"),
+        _text("symbol"),
+        _number("working"),
+        _number("refused"),
+        _number("filled"),
+        _number("canceled"),
+        sa.PrimaryKeyConstraint("owner_id", "day", "symbol", name=op.f("pk_order_activity")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "daily_profits",
+        _text("portfolio_id"),
+        _text("day"),
+        _text("currency"),
+        _number("fills"),
+        _exact("bought"),
+        _exact("sold"),
+        _exact("realised"),
+        _exact("fees"),
+        sa.PrimaryKeyConstraint("portfolio_id", "day", "currency", name=op.f("pk_daily_profits")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "round_trips",
+        _text("portfolio_id"),
+        _text("symbol"),
+        _number("number"),
+        _text("side"),
+        _text("currency"),
+        _number("fills"),
+        _exact("held"),
+        _exact("entered"),
+        _exact("entry_value"),
+        _exact("exit_value"),
+        _exact("realised"),
+        _exact("fees"),
+        _instant("opened_at"),
+        _instant("closed_at", nullable=True),
+        sa.PrimaryKeyConstraint("portfolio_id", "symbol", "number", name=op.f("pk_round_trips")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "equity_points",
+        _text("portfolio_id"),
+        _text("currency"),
+        _number("log_index"),
+        _instant("at"),
+        _exact("cash"),
+        _exact("positions"),
+        _exact("equity"),
+        sa.PrimaryKeyConstraint(
+            "portfolio_id", "currency", "log_index", name=op.f("pk_equity_points")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "valued_cash",
+        _text("portfolio_id"),
+        _text("currency"),
+        _exact("amount"),
+        sa.PrimaryKeyConstraint("portfolio_id", "currency", name=op.f("pk_valued_cash")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "valued_positions",
+        _text("portfolio_id"),
+        _text("symbol"),
+        _text("currency"),
+        _exact("quantity"),
+        sa.PrimaryKeyConstraint("portfolio_id", "symbol", name=op.f("pk_valued_positions")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "last_prices",
+        _text("symbol"),
+        _exact("price"),
+        _instant("at"),
+        _text("source"),
+        sa.PrimaryKeyConstraint("symbol", name=op.f("pk_last_prices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "valued_bots",
+        _text("bot_run_id"),
+        _text("portfolio_id"),
+        _text("symbol"),
+        sa.PrimaryKeyConstraint("bot_run_id", name=op.f("pk_valued_bots")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "risk_exposures",
+        _text("portfolio_id"),
+        _text("symbol"),
+        _text("currency"),
+        _exact("quantity"),
+        _exact("cost"),
+        _exact("reserved"),
+        _instant("updated_at"),
+        sa.PrimaryKeyConstraint("portfolio_id", "symbol", name=op.f("pk_risk_exposures")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "risk_refusals",
+        _text("portfolio_id"),
+        _number("log_index"),
+        _number("line"),
+        _text("owner_id"),
+        _text("order_id"),
+        _text("symbol"),
+        _text("code"),
+        _text("limit_text"),
+        _text("value_text"),
+        _instant("at"),
+        sa.PrimaryKeyConstraint("portfolio_id", "log_index", "line", name=op.f("pk_risk_refusals")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "risk_pending",
+        _text("order_id"),
+        _text("owner_id"),
+        _text("portfolio_id"),
+        _text("symbol"),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_risk_pending")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "bar_imports",
+        _text("symbol"),
+        _text("timeframe"),
+        _number("log_index"),
+        _instant("at"),
+        _instant("first_at"),
+        _instant("last_at"),
+        _number("bars"),
+        _text("digest"),
+        _text("source"),
+        sa.PrimaryKeyConstraint("symbol", "timeframe", "log_index", name=op.f("pk_bar_imports")),
+        sqlite_with_rowid=False,
     )
 
 

@@ -1,0 +1,69 @@
+"""A worker's own connection, which can be cut while a handler that hangs still holds it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+_log = logging.getLogger(__name__)
+_CANCEL_SECONDS = 1.0
+
+
+class WritingConnection:
+    """One connection to write on, made anew when it breaks. Used by one thread, but for handlers.
+
+    Transactions follow one another on it: opening a connection costs more than most of them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Connect with the first transaction."""
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Open a transaction for a block. It is rolled back if the block raises."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        connection = self._connection
+        try:
+            with connection.begin():
+                yield connection
+        except SQLAlchemyError:
+            self.close()  # whatever was wrong with it
+            raise
+
+    def cut(self) -> None:
+        """End the transaction under the hands of a handler that does not come back.
+
+        What the handler tries afterwards fails: nothing of it can get past the checkpoint.
+        """
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        driver: Any = connection.connection.driver_connection
+        try:
+            if isinstance(driver, sqlite3.Connection):
+                driver.interrupt()
+                # In this order: between rollback and close it must not write by itself.
+                driver.execute("PRAGMA query_only=ON")
+                driver.rollback()
+            else:
+                driver.cancel_safe(timeout=_CANCEL_SECONDS)
+        except Exception:  # noqa: BLE001 - of either driver; it is closed next in any case
+            _log.warning("a handler's transaction could not be ended in good order", exc_info=True)
+        with suppress(SQLAlchemyError):
+            connection.invalidate()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()

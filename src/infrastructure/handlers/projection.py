@@ -1,0 +1,81 @@
+"""What every projection does with its tables: find a row, put a row, empty them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from traderbot.application.ports.event_bus import HandlerKind, ReplayPolicy, Start
+from traderbot.application.ports.recorded import Recorded
+from traderbot.domain.shared.instants import instant_text
+from traderbot.infrastructure.handlers.declared import EventHandler
+from traderbot.infrastructure.persistence.tables import Base
+
+ONE_TRANSACTION = "rows and place in the log change in one transaction"
+
+
+def projection(
+    name: str,
+    summary: str,
+    handle: Callable[[Recorded, Connection], None],
+    *,
+    event_types: frozenset[type],
+    models: tuple[type[Base], ...],
+) -> EventHandler:
+    """Return the declaration of a projection: from the first event on, and again when asked."""
+    tables = tuple(table_of(model) for model in models)
+
+    def clear(connection: Connection) -> None:
+        for table in tables:
+            connection.execute(table.delete())
+
+    return EventHandler(
+        name=name,
+        kind=HandlerKind.DURABLE_PROJECTION,
+        handle=handle,
+        event_types=event_types,
+        start=Start.BEGINNING,
+        replay=ReplayPolicy.SAFE,
+        clear=clear,
+        summary=summary,
+        idempotency=ONE_TRANSACTION,
+        tables=tables,
+    )
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table behind a model."""
+    table = model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - for the type checker: each model has one
+    return table
+
+
+def found(connection: Connection, model: type[Base], **key: object) -> dict[str, Any] | None:
+    """Return the row with that key, to be changed and put back, or None."""
+    table = table_of(model)
+    where = (table.c[name] == value for name, value in key.items())
+    row = connection.execute(select(table).where(*where)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def day_of(at: datetime) -> str:
+    """Return the UTC date of an instant, such as 2026-11-21."""
+    return instant_text(at)[:10]
+
+
+def put(connection: Connection, model: type[Base], row: Mapping[str, Any]) -> None:
+    """Write a whole row, in place of the one with its key if there is one."""
+    connection.execute(_upsert(table_of(model), connection.dialect.name), row)
+
+
+@lru_cache
+def _upsert(table: Table, dialect: str) -> Insert:
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    keys = list(table.primary_key)
+    rest = {column.name: insert.excluded[column.name] for column in table.c if column not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)

@@ -1,0 +1,141 @@
+"""What the sealer has stored, as one moment of the database shows it: head, tree, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from traderbot.infrastructure.event_store.merkle import EMPTY_ROOT
+from traderbot.infrastructure.sealing.tiles import Tree
+
+FIRST_EPOCH: Final = 1
+_BATCH: Final = 1000
+
+
+class Reader(Protocol):
+    """Asks the database; `LogReader` is one."""
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return raw rows. The statement marks its values with `?`."""
+        ...
+
+    def instant(self, column: str) -> str:
+        """Return the expression that gives an instant as the text bodies hold."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log is sealed."""
+
+    size: int
+    root: bytes
+    epoch: int
+    frontier: bytes = b""  # hashes of the complete subtrees, largest first
+
+
+NOTHING_SEALED: Final = Head(0, EMPTY_ROOT, FIRST_EPOCH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCheckpoint:
+    """A size and a root that were signed."""
+
+    size: int
+    epoch: int
+    root: bytes
+    note: str
+    key_id: str
+    sealed_at: str  # instant as text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEpoch:
+    """From where on, under which name, and why. The first epoch has no row: it just began."""
+
+    epoch: int
+    origin: str
+    started_at: str  # instant as text
+    reason: str
+    previous_size: int
+    previous_root: bytes
+
+
+def head(reader: Reader) -> Head:
+    """Return how far the log is sealed; of one that never was, the empty tree."""
+    found = reader.rows("SELECT size, root, epoch, frontier FROM log_head WHERE id = 1")
+    if not found:
+        return NOTHING_SEALED
+    size, root, epoch, frontier = found[0]
+    return Head(size, bytes(root), epoch, bytes(frontier))
+
+
+def stored_tree(reader: Reader) -> Tree:
+    """Return the tree as its tiles are stored, whether or not they fit the events."""
+    return Tree(stored_tiles(reader))
+
+
+def stored_tiles(reader: Reader) -> Callable[[int, int], bytes]:
+    """Return what reads a stored tile: its hashes one after another, or nothing."""
+
+    def read(level: int, tile: int) -> bytes:
+        sql = "SELECT hashes FROM log_tiles WHERE level = ? AND tile = ?"
+        found = reader.rows(sql, level, tile)
+        return bytes(found[0][0]) if found else b""
+
+    return read
+
+
+def checkpoints(reader: Reader, *, after_size: int = -1) -> Iterator[StoredCheckpoint]:
+    """Yield the checkpoints of logs longer than `after_size`, the shortest first."""
+    sql = (
+        _select_checkpoints(reader)
+        + " WHERE (tree_size, epoch) > (?, ?) ORDER BY tree_size, epoch LIMIT ?"
+    )
+    after = (after_size, 2**62)
+    while found := reader.rows(sql, *after, _BATCH):
+        yield from map(_checkpoint, found)
+        after = (found[-1][0], found[-1][1])
+
+
+def newest_checkpoint(reader: Reader) -> StoredCheckpoint | None:
+    """Return the newest checkpoint: of the newest epoch that has one, that of the longest log."""
+    found = reader.rows(
+        _select_checkpoints(reader)  # noqa: S608 - our own names
+        + " WHERE epoch = (SELECT max(epoch) FROM log_checkpoints) ORDER BY tree_size DESC LIMIT 1"
+    )
+    return _checkpoint(found[0]) if found else None
+
+
+def epochs(reader: Reader) -> list[StoredEpoch]:
+    """Return every epoch but the first, oldest first."""
+    sql = (
+        f"SELECT epoch, origin, {reader.instant('started_at')}, reason, "  # noqa: S608 - our own names
+        "previous_size, previous_root FROM log_epochs ORDER BY epoch"
+    )
+    return [
+        StoredEpoch(
+            epoch=epoch,
+            origin=origin,
+            started_at=started_at,
+            reason=reason,
+            previous_size=size,
+            previous_root=bytes(root),
+        )
+        for epoch, origin, started_at, reason, size, root in reader.rows(sql)
+    ]
+
+
+def _select_checkpoints(reader: Reader) -> str:
+    return (
+        "SELECT tree_size, epoch, root, note, key_id, "  # noqa: S608 - our own names
+        f"{reader.instant('sealed_at')} FROM log_checkpoints"
+    )
+
+
+def _checkpoint(row: tuple[Any, ...]) -> StoredCheckpoint:
+    size, epoch, root, note, key_id, sealed_at = row
+    return StoredCheckpoint(
+        size=size, epoch=epoch, root=bytes(root), note=note, key_id=key_id, sealed_at=sealed_at
+    )

@@ -1,0 +1,122 @@
+"""The story with a few hundred events more, sealed in portions, signed and published on the way."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tests.builders import NOON
+from tests.integration.audit.log import CODEC, Log
+from tests.integration.audit.story import Story, Teller, tell
+from traderbot.application.ports.audit import VerifyReport, VerifyScope
+from traderbot.infrastructure.audit.log_audit import LogAudit
+from traderbot.infrastructure.audit.witnesses import Trust
+from traderbot.infrastructure.event_store.body import leaf_hash
+from traderbot.infrastructure.event_store.log_reader import snapshot
+from traderbot.infrastructure.persistence.database import writer_engine
+from traderbot.infrastructure.repeatable import ReplayClock
+from traderbot.infrastructure.sealing.anchors import AnchorFile
+from traderbot.infrastructure.sealing.sealer import Sealer
+from traderbot.infrastructure.sealing.signed_note import Signer
+from traderbot.infrastructure.sealing.stored_tree import checkpoints
+
+ORIGIN = "example.org/audited"
+SIGNER = Signer(ORIGIN, bytes(range(32)))
+STRANGER = Signer(ORIGIN, bytes(32))
+SIZES = (40, 100, 256, 300, 512, 520, 600)  # of the checkpoints
+ANCHORED = (100, 300, 600)
+EVENTS = 610  # ten of them are not sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sealed log at rest."""
+
+    url: str
+    anchors: Path
+    story: Story
+
+
+def tell_and_seal(url: str, anchors: Path) -> Told:
+    """Tell a story to an empty database, and seal it up to its last ten events."""
+    story = tell(url)
+    teller = Teller(url, story.ends, seed="a crowd")
+    with teller.bot:
+        for number in range(EVENTS - story.events):
+            teller.user(f"{number}@example.org")
+    engine = writer_engine(url)
+    seal(engine, anchors)
+    engine.dispose()
+    return Told(url, anchors, story)
+
+
+def seal(engine: Engine, anchors: Path, signer: Signer = SIGNER) -> None:
+    """Seal a log as it was sealed the first time."""
+    sealer = sealer_of(engine, anchors, signer)
+    size = 0
+    for end in SIZES:
+        sealer._seal_batch(end - size, patient=True)
+        sealer.checkpoint(anchor=end in ANCHORED)
+        size = end
+    sealer.close()
+
+
+def sealer_of(engine: Engine, anchors: Path, signer: Signer = SIGNER) -> Sealer:
+    return Sealer(engine, signer, ORIGIN, AnchorFile(anchors), ReplayClock(NOON))
+
+
+class SealedLog(Log):
+    """A sealed log, and what somebody could do to it who has the database, or the key as well."""
+
+    def __init__(self, url: str, told: Told, anchors: Path) -> None:
+        super().__init__(url, told.story)
+        shutil.copyfile(told.anchors, anchors)
+        self.anchors = anchors
+        trust = Trust(origin=ORIGIN, key=SIGNER.vkey, anchors=anchors)
+        self.audit = LogAudit(self.reading, self.writing, CODEC, lambda: trust)
+        self.dialect = self.writing.dialect.name
+
+    def verify(self, **scope: object) -> VerifyReport:
+        return self.audit.verify(None, VerifyScope(**scope))  # type: ignore[arg-type]
+
+    def codes(self, **scope: object) -> set[str]:
+        return {it.code for it in self.verify(**scope).findings}
+
+    def note(self, size: int) -> str:
+        """Return the signed checkpoint of a size."""
+        with snapshot(self.reading) as reader:
+            return next(it.note for it in checkpoints(reader) if it.size == size)
+
+    def stream_at(self, index: int) -> tuple[str, int]:
+        row = self.events()[index]
+        return row["stream_id"], row["version"]
+
+    def rewrite_at(self, index: int, old: bytes, new: bytes) -> None:
+        """Change the last event of a stream, its hash, and the end of its stream."""
+        stream, version = self.stream_at(index)
+        self.rewrite(stream, version, lambda body: body.replace(old, new), rehash=True)
+        leaf = leaf_hash(bytes(self.event(stream, version)["body"]))
+        self.change(
+            "UPDATE streams SET head_hash = :h WHERE stream_id = :s AND version = :v",
+            h=leaf,
+            s=stream,
+            v=version,
+        )
+
+    def unseal(self) -> None:
+        """Take the sealed log back: all events wait again."""
+        for table in ("log_head", "log_tiles", "log_checkpoints"):
+            self.change(f"DELETE FROM {table}")  # noqa: S608
+        if self.dialect == "postgresql":
+            self.change("INSERT INTO log_queue SELECT position FROM log")
+            self.change("DELETE FROM log")
+
+    def seal_again(self, signer: Signer) -> None:
+        """Seal all of it anew, with somebody's key and an anchor file of their own."""
+        self.unseal()
+        elsewhere = self.anchors.with_suffix(".forged")
+        elsewhere.unlink(missing_ok=True)
+        seal(self.writing, elsewhere, signer)
