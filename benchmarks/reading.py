@@ -50,8 +50,8 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
 
     def replay(_n: int) -> float:
         start = time.perf_counter()
-        report = audit.replay(whole)
-        return _checked(time.perf_counter() - start, len(report.orders))
+        orders = list(audit.replay(whole).orders)  # each view is made when it is looked at
+        return _checked(time.perf_counter() - start, len(orders))
 
     def mutate(_n: int) -> float:
         start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
@@ -33,6 +34,7 @@ from traderbot.domain.strategies.registry import StrategyRegistry
 from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
 from traderbot.domain.users.email import email_address
 from traderbot.infrastructure.audit.log_audit import LogAudit
+from traderbot.infrastructure.audit.witnesses import Trust
 from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
 from traderbot.infrastructure.bundle.log_bundles import LogBundles
 from traderbot.infrastructure.event_bus import EventBus
@@ -57,7 +59,7 @@ from traderbot.infrastructure.sealing.signed_note import Signer
 from traderbot.infrastructure.sealing.stored_checkpoints import StoredCheckpoints
 from traderbot.infrastructure.security.jwt_tokens import JoseTokenCodec, key_id
 from traderbot.infrastructure.security.passwords import PasslibPasswordHasher
-from traderbot.infrastructure.settings import Settings, load_settings
+from traderbot.infrastructure.settings import ConfigurationError, Settings, load_settings
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
 
 StrategyRegistry.register(RsiCrossStrategy.name, RsiCrossStrategy)
@@ -253,14 +255,20 @@ def _open(
         @contextmanager
         def background() -> Iterator[None]:
             runner = SubscriptionRunner(url, enabled, codec)
-            with sealing().running() as loop, runner, sink.nudging(loop.nudge):
+            with runner, sealing().running(runner.nudge) as loop, sink.nudging(loop.nudge):
                 yield
 
         application = Application(
             executor=writer,
             views=views,
             bars=SqlBarStore(writing, reading),
-            audit=LogAudit(reading, writing, codec),
+            audit=LogAudit(
+                reading,
+                writing,
+                codec,
+                trust=lambda: _trust(settings.of_database(url)),
+                snapshot_key=lambda: _snapshot_key(settings.of_database(url)),
+            ),
             event_pages=SqlEventPages(reading),
             checkpoints=StoredCheckpoints(reading, lambda: _signer(settings.of_database(url)).vkey),
             venue=venue,
@@ -297,6 +305,22 @@ def _sealing(settings: Settings, writing: Engine, reading: Engine, clock: Clock)
 def _bundles(settings: Settings, reading: Engine, codec: EventCodec) -> LogBundles:
     anchors = AnchorFile(settings.anchor_path)
     return LogBundles(reading, codec, _signer(settings).vkey, anchors)
+
+
+def _trust(settings: Settings) -> Trust:
+    """Return what vouches for the log here. Without a key, `verify` warns and compares roots."""
+    try:
+        key = _signer(settings).vkey
+    except ConfigurationError:
+        key = None
+    return Trust(origin=settings.log_origin, key=key, anchors=settings.anchor_path)
+
+
+def _snapshot_key(settings: Settings) -> bytes | None:
+    try:
+        return hmac.digest(settings.sealing_seed(), b"traderbot snapshots", "sha256")
+    except ConfigurationError:
+        return None
 
 
 def _signer(settings: Settings) -> Signer:

@@ -275,7 +275,7 @@ class RebuildReport:
     """What `rebuild` made again from the log."""
 
     events: int
-    rows: Mapping[str, int]  # by table
+    rows: Mapping[str, int]  # how many were put right, by table
     changed: Sequence[Difference]  # what was wrong before
     seconds: float
     unlisted: int = 0
@@ -285,7 +285,7 @@ _EVERYTHING = VerifyScope()
 
 
 class Audit(Protocol):
-    """Checks and readings of the log. Nothing here but `rebuild` writes, and that only state rows.
+    """Checks and readings of the log. Only `rebuild` writes state rows, `replay` a snapshot.
 
     Each reads one moment of the database, however long it takes and whoever writes meanwhile, and
     raises DatabaseUnavailableError if the database does not answer. All but `verify` need a log
@@ -369,5 +369,9 @@ class Audit(Protocol):
         ...
 
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:
-        """Make every state row again from the log, in one transaction."""
+        """Compute every state row again from the log, and put right those that differ.
+
+        Commands go on meanwhile: nothing is written but what differs, in short transactions. When
+        the database fails in the middle, what was put right stays so.
+        """
         ...

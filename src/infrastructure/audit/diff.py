@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Boolean, Table
 
@@ -41,20 +41,41 @@ def rows_of_chapter(chapter: Chapter) -> Rows:
     return {table: lines for table, lines in rows.items() if table in _LINES}
 
 
-def diff(reader: LogReader, codec: EventCodec, progress: Progress | None) -> DiffReport:
+class Mender(Protocol):
+    """Somebody who puts right what differs."""
+
+    def wrong(self, table: Table, stored: Row | None, computed: Row | None) -> None:
+        """Hear of a row that is not as it must be: missing if None is stored, extra if computed."""
+        ...
+
+    def settle(self) -> None:
+        """Put right what was heard of since the last time."""
+        ...
+
+
+def diff(
+    reader: LogReader,
+    codec: EventCodec,
+    progress: Progress | None,
+    mender: Mender | None = None,
+) -> DiffReport:
     """Fold every stream and compare. Memory holds a batch of events and their rows.
 
     Raises:
         CorruptHistoryError: the log cannot be folded; `verify` tells why.
     """
-    comparison = _Comparison(reader, codec)
+    comparison = _Comparison(reader, codec, mender)
     total, done = reader.size(), 0
     for chapters in fold_streams(reader, codec):
         comparison.compare(chapters)
+        if mender is not None:
+            mender.settle()
         done += sum(len(chapter.events) for chapter in chapters)
         if progress is not None:
             progress(done, total)
     comparison.find_strays()
+    if mender is not None:
+        mender.settle()
     return DiffReport(
         events=done,
         rows=comparison.rows,
@@ -65,7 +86,8 @@ def diff(reader: LogReader, codec: EventCodec, progress: Progress | None) -> Dif
 
 
 class _Comparison:
-    def __init__(self, reader: LogReader, codec: EventCodec) -> None:
+    def __init__(self, reader: LogReader, codec: EventCodec, mender: Mender | None) -> None:
+        self._mender = mender
         self.rows = 0
         self.differences: Bounded[Difference] = Bounded(LISTED)
         self.books = Books()
@@ -140,18 +162,28 @@ class _Comparison:
                 self._different(table, row, wanted)
         for row in missing.values():
             self._add(table, row, None, None, "a row")
+            self._tell(table, None, row)
 
     def _different(self, table: Table, row: Row, wanted: Row) -> None:
         if table is TRADES:
             self._wrong_trades.add(self._stored[TRADES].key_of(row))
+        differs = False
         for column, is_, ought in zip(table.columns, row, wanted, strict=True):
             if is_ != ought and not _is_older(table, column.name, is_, ought):
+                differs = True
                 boolean = isinstance(column.type, Boolean)
                 self._add(table, wanted, column.name, _text(is_, boolean), _text(ought, boolean))
+        if differs:
+            self._tell(table, row, wanted)
 
     def _extra(self, table: Table, row: Row) -> None:
         self.rows += 1
         self._add(table, row, None, "a row", None)
+        self._tell(table, row, None)
+
+    def _tell(self, table: Table, stored: Row | None, computed: Row | None) -> None:
+        if self._mender is not None:
+            self._mender.wrong(table, stored, computed)
 
     def _add(
         self, table: Table, row: Row, column: str | None, stored: str | None, computed: str | None

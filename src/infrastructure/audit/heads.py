@@ -26,29 +26,36 @@ class Heads(dict[str, Head]):
     whose columns lie: no question in SQL can be asked about them, so they are never forgotten.
     """
 
-    def __init__(self, reader: LogReader) -> None:
-        """Begin before the first event."""
+    def __init__(self, reader: LogReader, start: int) -> None:
+        """Begin before the event of index `start`."""
         super().__init__()
-        self.begun: Counter[str] = Counter()  # streams whose first event was read, by category
         self.pinned: set[str] = set()
         self._reader = reader
+        self._begun: Counter[str] = Counter()
+        self._has_all = start == 0  # as long as nothing was forgotten
+
+    def begun(self) -> Counter[str]:
+        """Return how many streams' first events were read, by category."""
+        return Counter(map(_category, self)) if self._has_all else self._begun
 
     def prepare(self, rows: Sequence[Row], place: int) -> None:
         """Make the heads of all streams of these rows known; the first row is at `place`."""
         if len(self) > REMEMBERED:
             self._forget()
+        if self._has_all:
+            return
         first: dict[str, int] = {}
         for row in rows:
             if row[_STREAM] not in self:
                 first.setdefault(row[_STREAM], row[_VERSION])
         unknown = [it for it in first.items() if it[1] != 1]
-        self.begun.update(_category(stream) for stream, version in first.items() if version == 1)
+        self._begun.update(_category(stream) for stream, version in first.items() if version == 1)
         if unknown:
             self._look_up(unknown, place)
 
     def before(self, stream_id: str, version: int, place: int) -> Head:
         """Return the head of a stream that perhaps only a body names."""
-        if stream_id not in self:
+        if stream_id not in self and not self._has_all:
             self._look_up([(stream_id, version)], place)
         return self.get(stream_id, NO_EVENTS)
 
@@ -72,6 +79,9 @@ class Heads(dict[str, Head]):
 
     def _forget(self) -> None:
         """Forget those that came first; whoever is still busy is asked for again."""
+        if self._has_all:
+            self._begun = self.begun()
+            self._has_all = False
         old = [it for it in islice(self, len(self) // 2) if it not in self.pinned]
         for stream_id in old:
             del self[stream_id]

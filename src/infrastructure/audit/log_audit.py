@@ -53,16 +53,18 @@ class LogAudit(Audit):
         writing: Engine,
         codec: EventCodec,
         trust: Callable[[], Trust] = Trust,
+        snapshot_key: Callable[[], bytes | None] = lambda: None,
     ) -> None:
-        """Read through one engine; only `rebuild` writes, through the other.
+        """Read through one engine; only `rebuild` and snapshots write, through the other.
 
-        `trust` is asked when the log is verified: whoever only reads needs no key.
+        `trust` is asked when the log is verified: whoever only reads needs no key. Without a
+        `snapshot_key` no snapshot is written or believed.
         """
         self._reading = reading
         self._writing = writing
         self._codec = codec
         self._trust = trust
-        self.snapshots = Snapshots(writing)
+        self.snapshots = Snapshots(writing, snapshot_key)
 
     def verify(
         self,
@@ -139,4 +141,4 @@ class LogAudit(Audit):
 
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:
         """Make the state rows again."""
-        return rebuild(self._writing, self._codec, progress)
+        return rebuild(self._reading, self._writing, self._codec, progress)

@@ -21,7 +21,7 @@ from traderbot.infrastructure.sealing.stored_tree import (
     StoredCheckpoint,
     checkpoints,
     epochs,
-    newest_checkpoint,
+    newest_of_epoch,
 )
 
 _LISTED_LINES = 10
@@ -53,6 +53,9 @@ class Published:
         )
         self._told: Counter[str] = Counter()
         self._epochs = {it.epoch: it for it in epochs(reader)}
+        if not self._is_known(head.epoch):
+            said = f"it is in epoch {head.epoch}, and there never was such an epoch"
+            findings.tell("HEAD_DIFFERS", "log_head", said)
         self._binding = self._binding_epoch()
         self._anchors = self._anchors_of_this_log()
         self.newest = max(self._anchors, key=lambda it: (it.epoch, it.size), default=None)
@@ -61,7 +64,7 @@ class Published:
 
     def stored(self, start: int) -> Iterator[Mark]:
         """Yield the stored checkpoints from a size on, the shortest first."""
-        for each in checkpoints(self._reader, after_size=start - 1):
+        for each in checkpoints(self._reader, after_size=start - 1 if start else -(2**62)):
             yield Mark(each.size, self._checking(each))
 
     def anchors(self, start: int) -> Iterator[Mark]:
@@ -91,14 +94,18 @@ class Published:
 
     def _binding_epoch(self) -> int:
         """Return the newest epoch that is signed for; those before it do not bind."""
-        newest = newest_checkpoint(self._reader)
-        if newest is None or newest.epoch not in self._epochs or newest.epoch > self._head.epoch:
+        if self._witnesses.verifier is None:  # then anybody could have signed
             return FIRST_EPOCH
-        try:
-            origin = self._witnesses.verify(newest.note).origin
-        except NoteError:
-            return FIRST_EPOCH
-        return newest.epoch if origin == self._epochs[newest.epoch].origin else FIRST_EPOCH
+        for epoch in sorted(self._epochs, reverse=True):
+            newest = newest_of_epoch(self._reader, epoch)
+            if newest is None or epoch > self._head.epoch:
+                continue
+            try:
+                origin = self._witnesses.verify(newest.note).origin
+            except NoteError:
+                return FIRST_EPOCH
+            return epoch if origin == self._epochs[epoch].origin else FIRST_EPOCH
+        return FIRST_EPOCH
 
     def _anchors_of_this_log(self) -> list[Anchor]:
         found = self._witnesses.anchors or AnchorLines((), ())
@@ -125,6 +132,9 @@ class Published:
     def _checking(self, checkpoint: StoredCheckpoint) -> Callable[[bytes], None]:
         def check(root: bytes) -> None:
             where = f"checkpoint of size {checkpoint.size}, epoch {checkpoint.epoch}"
+            if not self._is_known(checkpoint.epoch):
+                self._tell_first("CHECKPOINT_DIFFERS", where, "there never was such an epoch")
+                return
             if root != checkpoint.root:
                 if checkpoint.epoch < self._binding:
                     self.superseded += 1
@@ -171,6 +181,9 @@ class Published:
         text = f"{said.origin}, {said.size} events, root {short(said.root)}"
         self._tell_first("CHECKPOINT_DIFFERS", where, f"what was signed is {text}")
         return False
+
+    def _is_known(self, epoch: int) -> bool:
+        return epoch == FIRST_EPOCH or epoch in self._epochs
 
     def _origin_of(self, epoch: int) -> str | None:
         known = self._epochs.get(epoch)

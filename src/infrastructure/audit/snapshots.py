@@ -1,15 +1,17 @@
 """Snapshots of all states at a size of the log: a cache, and nothing an answer may rest on.
 
 A snapshot is read only if it was written by a program that folds as this one does (its stamp), if
-the log has the root it had then, and if its bytes are those that were written. Otherwise it is
-ignored, and counted. It is written in short transactions, its first part last: without that part
-there is no snapshot.
+the log has the root it had then, and if its bytes are those that were written: its first part names
+the hashes of the others, and is itself authenticated with a key that is not in the database. Else
+it is ignored, and counted. It is written in short transactions, its first part last: without that
+part there is no snapshot.
 """
 
 from __future__ import annotations
 
+import hmac
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -23,6 +25,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.infrastructure.audit.book import Book, Packed
+from traderbot.infrastructure.audit.folding import no_collecting
 from traderbot.infrastructure.audit.roots import root_at
 from traderbot.infrastructure.event_store.event_types import EVENT_TYPES
 from traderbot.infrastructure.event_store.log_reader import LogReader
@@ -72,16 +75,18 @@ class SnapshotCounts:
 class Snapshots:
     """The snapshots of one database."""
 
-    def __init__(self, writing: Engine) -> None:
-        """Write through this engine."""
+    def __init__(self, writing: Engine, key: Callable[[], bytes | None]) -> None:
+        """Write through this engine; without a key, write and believe nothing."""
         self.counts = SnapshotCounts()
         self._writing = writing
+        self._key_of = key
 
     def nearest(self, reader: LogReader, size: int) -> tuple[int, Book]:
         """Return the largest snapshot of at most `size` events; nothing, if none can be used."""
         for found in self._sizes(reader, size):
             try:
-                book = self._read(reader, found)
+                with no_collecting():
+                    book = self._read(reader, found)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._ignore(found, str(error))
                 continue
@@ -93,7 +98,7 @@ class Snapshots:
         """Return a size up to which nothing was recorded later than an instant, given as text."""
         for size in self._sizes(reader, 2**62):
             try:
-                manifest = _manifest(reader, size)
+                manifest = self._manifest(reader, size)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._ignore(size, str(error))
                 continue
@@ -103,12 +108,15 @@ class Snapshots:
 
     def write(self, reader: LogReader, size: int, root: bytes, book: Book) -> None:
         """Keep the states at a size. If the database does not take them, that is all right."""
+        if self._key is None:
+            return
         manifest = Manifest(size, _newest_recorded_at(reader, size), [])
         try:
             self._drop(size)
             for number, part in enumerate(_parts(book), 1):
                 manifest.parts.append(self._put(size, number, root, part))
-            self._put(size, 0, root, msgspec.msgpack.encode(manifest))
+            first = msgspec.msgpack.encode(manifest)
+            self._put(size, 0, root, first, self._authenticated(root, first))
         except SQLAlchemyError as error:
             _log.warning("no snapshot of %d events was written: %s", size, error)
             return
@@ -116,6 +124,8 @@ class Snapshots:
 
     def _sizes(self, reader: LogReader, most: int) -> Iterator[int]:
         """Yield the sizes of snapshots this program may use, the largest first."""
+        if self._key is None:
+            return
         sql = (
             "SELECT size, fingerprint FROM snapshots WHERE part = 0 AND size <= ? "
             "ORDER BY size DESC"
@@ -131,7 +141,7 @@ class Snapshots:
         _log.warning("the snapshot of %d events is ignored: %s", size, why)
 
     def _read(self, reader: LogReader, size: int) -> Book:
-        manifest = _manifest(reader, size)
+        manifest = self._manifest(reader, size)
         packed: dict[str, Packed] = {}
         for number, digest in enumerate(manifest.parts, 1):
             part = _read_part.decode(_bytes_of(reader, size, number, digest))
@@ -139,8 +149,35 @@ class Snapshots:
             packed.update(zip(part.stream_ids, map(Packed._make, values), strict=True))
         return Book(packed)
 
-    def _put(self, size: int, part: int, root: bytes, states: bytes) -> bytes:
-        digest = sha256(states).digest()
+    @property
+    def _key(self) -> bytes | None:
+        return self._key_of()
+
+    def _authenticated(self, root: bytes, first: bytes) -> bytes:
+        """Return what only a holder of the key can write beside the first part."""
+        return hmac.digest(self._key or b"", root + first, "sha256")
+
+    def _manifest(self, reader: LogReader, size: int) -> Manifest:
+        """Return the first part. Raises ValueError if this is no snapshot of this log."""
+        sql = "SELECT states, digest, root FROM snapshots WHERE size = ? AND part = 0"
+        found = reader.rows(sql, size)
+        if not found or not all(isinstance(it, bytes) for it in found[0]):
+            msg = "its first part is missing"
+            raise ValueError(msg)
+        first, digest, root = found[0]
+        if not hmac.compare_digest(digest, self._authenticated(root, first)):
+            msg = "nobody who has the key wrote it"
+            raise ValueError(msg)
+        manifest = _read_manifest.decode(first)
+        if manifest.size != size or size > reader.size() or root_at(reader, size) != root:
+            msg = "the log had another root then"
+            raise ValueError(msg)
+        return manifest
+
+    def _put(
+        self, size: int, part: int, root: bytes, states: bytes, digest: bytes | None = None
+    ) -> bytes:
+        digest = digest or sha256(states).digest()
         with self._writing.begin() as connection:
             connection.exec_driver_sql(
                 _marked(
@@ -186,17 +223,7 @@ def _source_of(module: str) -> Path:
     return Path(str(import_module(module).__file__))
 
 
-def _manifest(reader: LogReader, size: int) -> Manifest:
-    """Return the first part. Raises ValueError if this is no snapshot of this log."""
-    manifest = _read_manifest.decode(_bytes_of(reader, size, 0, None))
-    root = reader.rows("SELECT root FROM snapshots WHERE size = ? AND part = 0", size)[0][0]
-    if manifest.size != size or size > reader.size() or root_at(reader, size) != bytes(root):
-        msg = "the log had another root then"
-        raise ValueError(msg)
-    return manifest
-
-
-def _bytes_of(reader: LogReader, size: int, part: int, digest: bytes | None) -> bytes:
+def _bytes_of(reader: LogReader, size: int, part: int, digest: bytes) -> bytes:
     found = reader.rows(
         "SELECT states, digest FROM snapshots WHERE size = ? AND part = ?", size, part
     )
@@ -204,7 +231,7 @@ def _bytes_of(reader: LogReader, size: int, part: int, digest: bytes | None) -> 
         msg = f"part {part} is missing"
         raise ValueError(msg)
     states, stored = found[0]
-    if sha256(states).digest() != stored or digest not in (None, stored):
+    if not sha256(states).digest() == stored == digest:
         msg = f"part {part} is damaged"
         raise ValueError(msg)
     return bytes(states)

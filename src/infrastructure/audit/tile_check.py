@@ -17,16 +17,27 @@ from traderbot.infrastructure.sealing.tiles import (
 
 ReadTile = Callable[[int, int], bytes]
 _REMEMBERED = 10_000  # leaves that differ
+_AHEAD = 32  # tiles of leaf hashes, 8 KiB each
 
 
 def tiles_of(reader: LogReader) -> ReadTile:
-    """Return a function that reads a stored tile: its hashes one after another, or nothing."""
+    """Return a function that reads a stored tile: its hashes one after another, or nothing.
+
+    Tiles are asked for in their order, so those that follow are read along.
+    """
+    ahead: dict[tuple[int, int], object] = {}
 
     def read(level: int, tile: int) -> bytes:
-        found = reader.rows(
-            "SELECT hashes FROM log_tiles WHERE level = ? AND tile = ?", level, tile
-        )
-        return bytes(found[0][0]) if found and isinstance(found[0][0], bytes) else b""
+        if (level, tile) not in ahead:
+            ahead.clear()
+            sql = (
+                "SELECT tile, hashes FROM log_tiles WHERE level = ? AND tile >= ? "
+                "ORDER BY tile LIMIT ?"
+            )
+            found = reader.rows(sql, level, tile, _AHEAD if level == 0 else 1)
+            ahead.update(((level, number), hashes) for number, hashes in found)
+        hashes = ahead.pop((level, tile), b"")
+        return hashes if isinstance(hashes, bytes) else b""
 
     return read
 

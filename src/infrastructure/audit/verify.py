@@ -67,7 +67,7 @@ def verify(
             progress(done, total)
     check.order.finish()
     check.tree.finish()
-    totals = None if start else Totals(done, check.heads.begun)
+    totals = None if start else Totals(done, check.heads.begun())
     streams = check_streams(reader, check.heads, totals, findings)
     state_rows = check_states(reader, check.heads, totals, findings)
     warnings = [*witnesses.warnings, *check.tree.published.warnings]
@@ -130,7 +130,7 @@ class _Verification:
         start: int,
     ) -> None:
         self.findings = findings
-        self.heads = Heads(reader)
+        self.heads = Heads(reader, start)
         self.tree = TreeCheck(reader, self.findings, witnesses, start)
         self.order = LogOrder(reader, self.findings, start, self.tree.head.size)
         self.oldest_unsealed: str | None = None

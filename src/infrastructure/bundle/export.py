@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,13 @@ from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.sealing.anchors import Anchor
 from traderbot.infrastructure.sealing.errors import RollbackDetectedError
 from traderbot.infrastructure.sealing.signed_note import Verifier, read_note
+from traderbot.infrastructure.sealing.stored_tree import FIRST_EPOCH
 from traderbot.infrastructure.sealing.tiles import TILE_WIDTH
 
 # What lies beside this file and goes into each bundle as it is.
 SHIPPED: Final = ("README.txt", "verify.py", "verify.mjs", "verify_proof.py", "verify_proof.mjs")
 _HERE: Final = Path(__file__).parent
+_IN_EPOCH: Final = re.compile(r"(.+)/epoch-([1-9][0-9]{0,8})", re.ASCII)
 
 
 def export(
@@ -121,18 +124,31 @@ def _of_log(
     published: Sequence[Anchor], log: SignedLog, verifier: Verifier
 ) -> tuple[list[Anchor], int]:
     """Return the anchors of this log that its key signed, and the number of the others."""
+    here = _taken_apart(log.origin)
     of_log = [it for it in published if it.origin == log.origin]
     ours = [it for it in of_log if verifier.key_id in {s.key_id for s in read_note(it.note)[1]}]
-    newest = max(ours, key=lambda it: it.size, default=None)
-    if newest is not None and newest.size > log.size:
+    later = [it for it in published if _is_later(_taken_apart(it.origin), here)]
+    longer = [it for it in ours if it.size > log.size]
+    newest = max(later or longer, key=lambda it: it.size, default=None)
+    if newest is not None:
         raise RollbackDetectedError(
-            origin=log.origin,
+            origin=newest.origin,
             size=log.size,
             root=log.root,
             published_size=newest.size,
             published_root=newest.root,
         )
     return ours, len(of_log) - len(ours)
+
+
+def _is_later(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    return one[0] == other[0] and one[1] > other[1]
+
+
+def _taken_apart(origin: str) -> tuple[str, int]:
+    """Return the name a log began under, and its epoch: as signed, not as a column says."""
+    found = _IN_EPOCH.fullmatch(origin)
+    return (origin, FIRST_EPOCH) if found is None else (found[1], int(found[2]))
 
 
 @contextmanager

@@ -92,6 +92,10 @@ class LogReader:
             # Reading a long log takes as long as it takes.
             self.rows("SET LOCAL statement_timeout = 0")
             self.rows("SET LOCAL idle_in_transaction_session_timeout = 0")
+            # A portion is found by its keys. While statistics are old, a join of all might look
+            # cheaper, and would be done again for every portion.
+            self.rows("SET LOCAL enable_hashjoin = off")
+            self.rows("SET LOCAL enable_mergejoin = off")
         self._occurred_at = self.instant("e.occurred_at")
         self._recorded_at = self.instant("e.recorded_at")
         # What sorts events as the log does, for questions about a few of them; and their index.

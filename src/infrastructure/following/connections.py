@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+
+from traderbot.infrastructure.persistence.sqlite_gate import gate_of
 
 _log = logging.getLogger(__name__)
 _CANCEL_SECONDS = 1.0
@@ -33,11 +35,19 @@ class WritingConnection:
             self._connection = self._engine.connect()
         connection = self._connection
         try:
-            with connection.begin():
+            with self._waiting():
+                transaction = connection.begin()
+            with transaction:
                 yield connection
         except SQLAlchemyError:
             self.close()  # whatever was wrong with it
             raise
+
+    def _waiting(self) -> AbstractContextManager[None]:
+        """In SQLite one writes at a time: ask the busy one for a gap."""
+        if self._engine.dialect.name == "sqlite":
+            return gate_of(self._engine).waiting()
+        return nullcontext()
 
     def cut(self) -> None:
         """End the transaction under the hands of a handler that does not come back.

@@ -56,11 +56,11 @@ class Progress:
     def take(self) -> bool:
         """Take the lease if it is free; return whether it was."""
         place, name = self._place, self._handler.name
+        seconds = place.pace.lease_seconds
         with place.reading.connect() as connection:
-            if not place.store.is_free(connection, name, place.owner):
+            if not place.store.is_free(connection, name, place.owner, seconds):
                 return False
         with self.writing.transaction() as connection:
-            seconds = place.pace.lease_seconds
             taken = place.store.take(connection, self._handler, place.owner, seconds)
             if taken is None:
                 return False

@@ -20,6 +20,7 @@ from traderbot.infrastructure.persistence.log_tables import SubscriptionRow
 from traderbot.infrastructure.system import SystemClock
 
 _ERROR_LENGTH = 2000
+_SET_BACK = 2  # leases that one cannot last
 
 
 class LeaseLostError(Exception):
@@ -99,7 +100,7 @@ class SubscriptionStore:
             connection.execute(insert(SubscriptionRow), values)
             lease = Lease(handler.name, 1, position)
             return Taken(lease, SubscriptionState.RUNNING, clean=True)
-        if not _is_free(row, owner, now):
+        if not _is_free(row, owner, now, seconds):
             return None
         lease = Lease(handler.name, row.generation + 1, row.position)
         self._write(
@@ -113,10 +114,10 @@ class SubscriptionStore:
         )
         return Taken(lease, SubscriptionState(row.status), clean=row.owner is None)
 
-    def is_free(self, connection: Connection, name: str, owner: str) -> bool:
-        """Whether it is worth trying to take the lease."""
+    def is_free(self, connection: Connection, name: str, owner: str, seconds: float) -> bool:
+        """Whether it is worth trying to take the lease, where leases are of so many seconds."""
         row = connection.execute(_one(name)).one_or_none()
-        return row is None or _is_free(row, owner, self.times.now(connection))
+        return row is None or _is_free(row, owner, self.times.now(connection), seconds)
 
     def move(self, connection: Connection, lease: Lease, to: int) -> Lease:
         """Put the checkpoint to `to`. Raises LeaseLostError.
@@ -179,9 +180,15 @@ class SubscriptionStore:
             raise LeaseLostError(lease.name)
 
 
-def _is_free(row: Any, owner: str, now: datetime) -> bool:  # noqa: ANN401 - of `subscriptions`
+def _is_free(row: Any, owner: str, now: datetime, seconds: float) -> bool:  # noqa: ANN401 - of `subscriptions`
     # One's own, too: then a transaction of ours ended we do not know how.
-    return row.owner in {None, owner} or row.lease_until is None or row.lease_until <= now
+    if row.owner in {None, owner} or row.lease_until is None:
+        return True
+    # None is given for so long: it is from before the clock was set back. Whoever is alive renews
+    # theirs within a third of it; and should that come too late, they merely lose the lease.
+    return bool(
+        row.lease_until <= now or row.lease_until > now + _SET_BACK * timedelta(seconds=seconds)
+    )
 
 
 def _one(name: str) -> Any:  # noqa: ANN401 - SQLAlchemy's Select of nine columns

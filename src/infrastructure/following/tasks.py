@@ -104,7 +104,10 @@ class Tasks:
             if isinstance(error, ClosingError):
                 raise
             if self.left_behind >= _LEFT_BEHIND:
-                msg = f"{_LEFT_BEHIND} of its calls hang; restart the program"
+                msg = (
+                    f"{_LEFT_BEHIND} of its calls hang; restart the program, "
+                    f"then: traderbot events resume {self._handler.name}"
+                )
                 raise TooManyHangError(msg) from error
             return Done(error.args[1], error=HandlerHangsError(error.args[0]))
 

@@ -13,10 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from traderbot.application.errors import DatabaseUnavailableError
-from traderbot.infrastructure.persistence.sqlite_turns import (
-    PATIENCE_SECONDS,
-    TurnTakingConnection,
-)
+
+_BUSY_MILLISECONDS = 5000
 
 
 def writer_engine(url: str, connections: int = 1) -> Engine:
@@ -32,7 +30,7 @@ def writer_engine(url: str, connections: int = 1) -> Engine:
     if connections > 1:
         pool = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0}
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, query_only=False, pool=pool)
+        return _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", query_only=False, pool=pool)
     return create_engine(parsed, connect_args=_postgres_options(write=True), **pool)
 
 
@@ -45,7 +43,7 @@ def reader_engine(url: str) -> Engine:
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         pool = {"poolclass": QueuePool, "pool_size": 10, "max_overflow": 10, "pool_timeout": 2}
-        return _sqlite_engine(parsed, query_only=True, pool=pool)
+        return _sqlite_engine(parsed, begin="BEGIN", query_only=True, pool=pool)
     return create_engine(
         parsed,
         pool_size=10,
@@ -79,7 +77,7 @@ def database_url(url: str) -> URL:
     return parsed
 
 
-def _sqlite_engine(url: URL, *, query_only: bool, pool: dict[str, Any]) -> Engine:
+def _sqlite_engine(url: URL, *, begin: str, query_only: bool, pool: dict[str, Any]) -> Engine:
     assert url.database is not None  # noqa: S101 - checked by database_url
     folder = Path(url.database).parent
     if not query_only:
@@ -90,14 +88,13 @@ def _sqlite_engine(url: URL, *, query_only: bool, pool: dict[str, Any]) -> Engin
         connect_args={
             "isolation_level": None,
             "check_same_thread": False,
-            "timeout": PATIENCE_SECONDS,
-            "factory": TurnTakingConnection,
+            "timeout": _BUSY_MILLISECONDS / 1000,
         },
         **pool,
     )
 
     @event.listens_for(engine, "connect")
-    def tune(connection: TurnTakingConnection, _record: object) -> None:
+    def tune(connection: sqlite3.Connection, _record: object) -> None:
         # A power cut must not take back what was acknowledged: FULL syncs on every commit.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -106,27 +103,19 @@ def _sqlite_engine(url: URL, *, query_only: bool, pool: dict[str, Any]) -> Engin
         connection.execute("PRAGMA trusted_schema=OFF")
         # Without it INSERT OR REPLACE would delete an event past the trigger that refuses it.
         connection.execute("PRAGMA recursive_triggers=ON")
-        connection.execute(f"PRAGMA busy_timeout={int(1000 * PATIENCE_SECONDS)}")
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
         connection.execute(f"PRAGMA query_only={'ON' if query_only else 'OFF'}")
         found = connection.execute("PRAGMA synchronous").fetchone()[0]
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         if found != 2 or mode != "wal":  # noqa: PLR2004 - 2 is FULL
             msg = f"SQLite runs with journal_mode={mode}, synchronous={found}: not durable"
             raise sqlite3.OperationalError(msg)
-        if query_only:
-            return
-        connection.take_turns(Path(url.database or ""))
-        if os.name == "posix":
+        if not query_only and os.name == "posix":
             Path(url.database or "").chmod(0o600)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, TurnTakingConnection)  # noqa: S101 - made above
-        if query_only:
-            driver.execute("BEGIN")
-        else:
-            driver.begin_writing()
+        connection.exec_driver_sql(begin)
 
     return engine
 

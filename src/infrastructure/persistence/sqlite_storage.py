@@ -13,7 +13,7 @@ from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.shared.values import Price, Symbol
-from traderbot.infrastructure.persistence.sqlite_turns import TurnTakingConnection
+from traderbot.infrastructure.persistence.sqlite_gate import gate_of
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import sqlite_insert, sqlite_upsert
 from traderbot.infrastructure.persistence.storage import (
@@ -53,6 +53,7 @@ class SqliteStorage:
     def __init__(self, engine: Engine) -> None:
         """Take a connection from an engine made by `database.py`."""
         self._engine = engine
+        self._gate = gate_of(engine)
         self._data_version: int | None = None
         self.next_position: int | None = None
         self._connect()
@@ -62,7 +63,8 @@ class SqliteStorage:
         if self._broken:
             self._connection.close()
             self._connect()
-        self._driver.begin_writing()
+        self._gate.leave_a_gap()
+        self._driver.execute("BEGIN IMMEDIATE")
         return SqliteTransaction(self, self._driver)
 
     def seen_elsewhere(self) -> bool:
@@ -85,7 +87,7 @@ class SqliteStorage:
     def _connect(self) -> None:
         self._connection = self._engine.connect()
         driver = self._connection.connection.driver_connection
-        assert isinstance(driver, TurnTakingConnection)  # noqa: S101 - the engine's only driver
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the engine's only driver
         self._driver = driver
         self._broken = False
         self._data_version = self.next_position = None
@@ -155,7 +157,7 @@ class SqliteTransaction:
                 for committed when the database is opened again.
         """
         try:
-            self._driver.commit()
+            self._driver.execute("COMMIT")
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_FULL")):
                 raise
@@ -168,7 +170,8 @@ class SqliteTransaction:
         """Forget it; SQLite may have done so itself, when the disk was full."""
         self._storage.next_position = None
         try:
-            self._driver.rollback()
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK")
         except sqlite3.Error:
             self._storage.distrust_connection()
 

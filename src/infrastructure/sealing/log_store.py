@@ -25,6 +25,10 @@ INSERT_HEAD: Final = (
     "INSERT INTO log_head (id, size, frontier, root, epoch) VALUES (1, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING"
 )
+PUT_CHECKPOINT: Final = (
+    "INSERT INTO log_checkpoints (tree_size, epoch, root, note, key_id, sealed_at) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 HEAD_VALUES: Final = (
     NOTHING_SEALED.size,
     NOTHING_SEALED.frontier,
@@ -106,16 +110,7 @@ class LogStore(ABC):
     def keep_checkpoint(self, checkpoint: StoredCheckpoint) -> bytes:
         """Store a checkpoint unless there is one of its size and epoch; return the root of that."""
         with self.writing() as transaction:
-            transaction.rows(
-                "INSERT INTO log_checkpoints (tree_size, epoch, root, note, key_id, sealed_at) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                checkpoint.size,
-                checkpoint.epoch,
-                checkpoint.root,
-                checkpoint.note,
-                checkpoint.key_id,
-                checkpoint.sealed_at,
-            )
+            transaction.rows(PUT_CHECKPOINT, *_values(checkpoint))
             found = transaction.rows(
                 "SELECT root FROM log_checkpoints WHERE tree_size = ? AND epoch = ?",
                 checkpoint.size,
@@ -123,8 +118,11 @@ class LogStore(ABC):
             )
         return bytes(found[0][0])
 
-    def start_epoch(self, epoch: StoredEpoch) -> bool:
-        """Go on under another origin; False if the log is not at the epoch before any more."""
+    def start_epoch(self, epoch: StoredEpoch, first: StoredCheckpoint) -> bool:
+        """Go on under another origin, with its first checkpoint.
+
+        Return False if the log is not at the epoch before any more.
+        """
         with self.writing() as transaction:
             transaction.rows(INSERT_HEAD, *HEAD_VALUES)
             moved = transaction.rows(
@@ -144,6 +142,7 @@ class LogStore(ABC):
                     epoch.previous_size,
                     epoch.previous_root,
                 )
+                transaction.rows(PUT_CHECKPOINT, *_values(first))
         return bool(moved)
 
     def close(self) -> None:
@@ -179,3 +178,7 @@ class LogStore(ABC):
     @property
     def _dbapi(self) -> Any:  # noqa: ANN401 - a module
         return self._engine.dialect.loaded_dbapi
+
+
+def _values(it: StoredCheckpoint) -> tuple[object, ...]:
+    return it.size, it.epoch, it.root, it.note, it.key_id, it.sealed_at

@@ -21,6 +21,7 @@ from traderbot.infrastructure.sealing.errors import (
     SealRefusedError,
 )
 from traderbot.infrastructure.sealing.signed_note import (
+    CheckpointBody,
     NoteError,
     Verifier,
     parse_checkpoint,
@@ -33,7 +34,7 @@ from traderbot.infrastructure.sealing.stored_tree import (
     StoredCheckpoint,
     epochs,
     head,
-    newest_checkpoint,
+    newest_of_epoch,
     stored_tree,
 )
 from traderbot.infrastructure.sealing.tiles import Tree
@@ -58,6 +59,7 @@ class RestoreGuard:
         self._origin = origin
         self._anchors = anchors
         self._verifier = verifier
+        self._signed: CheckpointBody | None = None  # the newest, by this program
 
     def published(self) -> Published:
         """Return what is published. Ask for it before the log: what comes later may be longer.
@@ -85,13 +87,38 @@ class RestoreGuard:
             )
             raise SealRefusedError(msg)
         origin = self._origin_of(now.epoch, reader)
-        newest = newest_checkpoint(reader)
-        if newest is not None and newest.epoch != now.epoch:
-            newest = None
+        newest = newest_of_epoch(reader, now.epoch)
+        if now.epoch != FIRST_EPOCH and origin not in published and not self._is_ours(newest):
+            msg = (
+                f"the log claims to go on as {origin}, which nobody signed: "
+                f"if it shall, say why: {NEW_EPOCH}"
+            )
+            raise SealRefusedError(msg)
         if newest is not None:
             _check_checkpoint(newest, now, origin, tree)
         self._check_anchors(now, origin, tree, published)
+        self._check_signed(now, origin, tree)
         return Standing(now, origin, newest)
+
+    def remember(self, signed: CheckpointBody) -> None:
+        """Hold the log against this, too, as long as the program runs: a database forgets."""
+        self._signed = signed
+
+    def _is_ours(self, stored: StoredCheckpoint | None) -> bool:
+        return stored is not None and is_signed_by(self._verifier, stored.note)
+
+    def _check_signed(self, now: Head, origin: str, tree: Tree) -> None:
+        signed = self._signed
+        if signed is None or signed.origin != origin:
+            return
+        if signed.size > now.size or tree.root(signed.size) != signed.root:
+            raise RollbackDetectedError(
+                origin=origin,
+                size=now.size,
+                root=now.root,
+                published_size=signed.size,
+                published_root=signed.root.hex(),
+            )
 
     def _origin_of(self, epoch: int, reader: Reader) -> str:
         if epoch == FIRST_EPOCH:
@@ -134,6 +161,15 @@ class RestoreGuard:
                 f"{self._verifier.name}, although it says so: restore the file from a copy"
             )
             raise SealRefusedError(msg) from error
+
+
+def is_signed_by(verifier: Verifier, note: str) -> bool:
+    """Tell whether a note is signed by a key."""
+    try:
+        verifier.verify(note)
+    except NoteError:
+        return False
+    return True
 
 
 def _check_checkpoint(stored: StoredCheckpoint, now: Head, origin: str, tree: Tree) -> None:

@@ -22,8 +22,13 @@ from traderbot.infrastructure.sealing.batch import StreamEnds, WaitingEvent
 from traderbot.infrastructure.sealing.errors import EventRefusedError, SealRefusedError
 from traderbot.infrastructure.sealing.log_store import Sealed, SealingTransaction
 from traderbot.infrastructure.sealing.log_stores import log_store
-from traderbot.infrastructure.sealing.restore_guard import RestoreGuard, Standing
-from traderbot.infrastructure.sealing.signed_note import Signer, Verifier, checkpoint_text
+from traderbot.infrastructure.sealing.restore_guard import RestoreGuard, Standing, is_signed_by
+from traderbot.infrastructure.sealing.signed_note import (
+    CheckpointBody,
+    Signer,
+    Verifier,
+    checkpoint_text,
+)
 from traderbot.infrastructure.sealing.stored_tree import (
     FIRST_EPOCH,
     Head,
@@ -77,7 +82,8 @@ class Sealer:
         self._anchors = anchors
         self._clock = clock
         self._batch = batch
-        self._guard = RestoreGuard(origin, anchors, Verifier(signer.vkey))
+        self._verifier = Verifier(signer.vkey)
+        self._guard = RestoreGuard(origin, anchors, self._verifier)
         self._is_guarded = False
         self._ends = StreamEnds()
         self._left: Head | None = None  # how this sealer left the log
@@ -156,7 +162,12 @@ class Sealer:
             now, origin, newest = standing.head, standing.origin, standing.newest
             if not now.size:
                 return None
-            if newest is None or newest.size != now.size:
+            # What is stored may be somebody else's writing: only our own signature is published.
+            if (
+                newest is None
+                or newest.size != now.size
+                or not is_signed_by(self._verifier, newest.note)
+            ):
                 newest = self._signed(now, origin)
                 if self._store.keep_checkpoint(newest) != newest.root:
                     msg = (
@@ -164,6 +175,7 @@ class Sealer:
                         "already: `traderbot audit verify` tells more"
                     )
                     raise SealRefusedError(msg)
+            self._guard.remember(CheckpointBody(origin, newest.size, newest.root))
             anchored_size, is_anchored_now = self._anchored(newest, origin, publish=anchor)
             return Checkpoint(
                 size=newest.size,
@@ -213,7 +225,9 @@ class Sealer:
             previous_root=bytes.fromhex(epoch.root),
         )
         with self._one_at_a_time:
-            if not self._store.start_epoch(started):
+            # Signed at once: an epoch that is only a row in the database is anybody's.
+            first = self._signed(Head(epoch.size, started.previous_root, epoch.epoch), epoch.origin)
+            if not self._store.start_epoch(started, first):
                 msg = f"epoch {epoch.epoch} was started already"
                 raise StaleAggregateError(msg)
 

@@ -7,11 +7,15 @@ on the disk before anybody hears of them, and everything before them with them.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, Final
 
-from traderbot.infrastructure.persistence.sqlite_turns import TurnTakingConnection
+from sqlalchemy import Engine
+
+from traderbot.infrastructure.persistence.sqlite_gate import Gate, gate_of
 from traderbot.infrastructure.sealing.batch import WaitingEvent, check_dense
 from traderbot.infrastructure.sealing.errors import SealRefusedError
 from traderbot.infrastructure.sealing.log_store import (
@@ -23,6 +27,9 @@ from traderbot.infrastructure.sealing.log_store import (
     Transaction,
 )
 from traderbot.infrastructure.sealing.stored_tree import head
+
+_PATIENCE_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.0003
 
 _SIZES = (
     "SELECT coalesce((SELECT max(position) FROM events), 0), "
@@ -45,6 +52,11 @@ _PUT_TILE = (
 
 class SqliteLog(LogStore):
     """The log of a SQLite file."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use an engine made by `database.py` for writing."""
+        super().__init__(engine)
+        self._gate = gate_of(engine)
 
     def waits(self) -> bool:
         """Tell whether there is anything to seal.
@@ -73,19 +85,19 @@ class SqliteLog(LogStore):
         """Open a transaction that reads; who is first with `seal` is decided there."""
         del patient
         with self._transaction(_begin_reading) as driver:
-            yield _SealingTransaction(driver)
+            yield _SealingTransaction(driver, self._gate)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Open a transaction that writes, and syncs the file at its end."""
         with self._transaction(_begin_nothing) as driver:
             driver.execute("PRAGMA synchronous=FULL")
-            with _turn(driver):
+            with _writing(driver, self._gate):
                 yield _Transaction(driver)
 
 
 class _Transaction(Transaction):
-    def __init__(self, driver: TurnTakingConnection) -> None:
+    def __init__(self, driver: sqlite3.Connection) -> None:
         self._driver = driver
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -96,8 +108,9 @@ class _Transaction(Transaction):
 
 
 class _SealingTransaction(_Transaction, SealingTransaction):
-    def __init__(self, driver: TurnTakingConnection) -> None:
+    def __init__(self, driver: sqlite3.Connection, gate: Gate) -> None:
         super().__init__(driver)
+        self._gate = gate
         self.head = head(self)
 
     def waiting(self, most: int) -> list[WaitingEvent]:
@@ -113,7 +126,7 @@ class _SealingTransaction(_Transaction, SealingTransaction):
         before, after, driver = sealed.before, sealed.after, self._driver
         driver.commit()  # one that has read may not write any more once somebody else has
         driver.execute("PRAGMA synchronous=NORMAL")
-        with _turn(driver):
+        with _writing(driver, self._gate):
             if not before.size:
                 driver.execute(INSERT_HEAD, HEAD_VALUES)
             moved = driver.execute(
@@ -125,21 +138,38 @@ class _SealingTransaction(_Transaction, SealingTransaction):
         return moved.rowcount == 1
 
 
-def _begin_reading(driver: TurnTakingConnection) -> None:
+def _begin_reading(driver: sqlite3.Connection) -> None:
     driver.execute("BEGIN")
 
 
-def _begin_nothing(_driver: TurnTakingConnection) -> None:
-    """What is written on the way to the disk is told first, and that is no transaction yet."""
+def _begin_nothing(_driver: sqlite3.Connection) -> None:
+    """How far to the disk a commit goes is said before the transaction."""
 
 
 @contextmanager
-def _turn(driver: TurnTakingConnection) -> Iterator[None]:
+def _writing(driver: sqlite3.Connection, gate: Gate) -> Iterator[None]:
     """Write until the block ends, and commit."""
-    driver.begin_writing(eager=True)
-    try:
-        yield
-    except BaseException:
-        driver.rollback()
-        raise
-    driver.commit()
+    with gate.waiting():
+        _begin_writing(driver)
+        try:
+            yield
+        except BaseException:
+            driver.rollback()
+            raise
+        driver.commit()
+
+
+def _begin_writing(driver: sqlite3.Connection) -> None:
+    """Begin to write in the first gap there is: SQLite's own pauses grow until they miss it."""
+    driver.execute("PRAGMA busy_timeout=0")
+    limit = monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or monotonic() > limit:
+                raise
+            sleep(_PAUSE_SECONDS)
+        else:
+            break
+    driver.execute(f"PRAGMA busy_timeout={int(1000 * _PATIENCE_SECONDS)}")

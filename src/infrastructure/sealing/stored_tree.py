@@ -68,7 +68,7 @@ def head(reader: Reader) -> Head:
     if not found:
         return NOTHING_SEALED
     size, root, epoch, frontier = found[0]
-    return Head(size, bytes(root), epoch, bytes(frontier))
+    return Head(max(0, _number(size)), _hash(root), _number(epoch), _hash(frontier))
 
 
 def stored_tree(reader: Reader) -> Tree:
@@ -108,6 +108,13 @@ def newest_checkpoint(reader: Reader) -> StoredCheckpoint | None:
     return _checkpoint(found[0]) if found else None
 
 
+def newest_of_epoch(reader: Reader, epoch: int) -> StoredCheckpoint | None:
+    """Return the checkpoint of the longest log within an epoch."""
+    sql = _select_checkpoints(reader) + " WHERE epoch = ? ORDER BY tree_size DESC LIMIT 1"
+    found = reader.rows(sql, epoch)
+    return _checkpoint(found[0]) if found else None
+
+
 def epochs(reader: Reader) -> list[StoredEpoch]:
     """Return every epoch but the first, oldest first."""
     sql = (
@@ -120,8 +127,8 @@ def epochs(reader: Reader) -> list[StoredEpoch]:
             origin=origin,
             started_at=started_at,
             reason=reason,
-            previous_size=size,
-            previous_root=bytes(root),
+            previous_size=_number(size),
+            previous_root=_hash(root),
         )
         for epoch, origin, started_at, reason, size, root in reader.rows(sql)
     ]
@@ -137,5 +144,22 @@ def _select_checkpoints(reader: Reader) -> str:
 def _checkpoint(row: tuple[Any, ...]) -> StoredCheckpoint:
     size, epoch, root, note, key_id, sealed_at = row
     return StoredCheckpoint(
-        size=size, epoch=epoch, root=bytes(root), note=note, key_id=key_id, sealed_at=sealed_at
+        size=_number(size),
+        epoch=_number(epoch),
+        root=_hash(root),
+        note=note if isinstance(note, str) else "",
+        key_id=key_id,
+        sealed_at=sealed_at,
     )
+
+
+# SQLite lets anybody who edits the file put anything into any column. What cannot be meant is read
+# as something that fits nothing, so that it is found where it is compared.
+
+
+def _hash(value: object) -> bytes:
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else -1

@@ -182,17 +182,17 @@ def explain(
 
 @verbs.verb("rebuild", example="traderbot audit rebuild && traderbot audit diff")
 def rebuild(session: Session, *, database: Database = None) -> None:
-    """Make every row again from the log, in one transaction, and say what was wrong before."""
+    """Compute every row again from the log, and put right those that differ. Trading goes on."""
     with (
         session.doors.application(database) as application,
         session.progress("rebuilding") as on_progress,
     ):
         report = application.audit.rebuild(on_progress)
-    rows = sum(report.rows.values())
     session.answer(
         report,
-        f"{rows} rows made again from {report.events} events in {report.seconds:.2f} s; "
-        f"{len(report.changed)} values were wrong before",
+        f"{report.events} events read in {report.seconds:.2f} s; "
+        f"{sum(report.rows.values())} rows put right, "
+        f"{len(report.changed) + report.unlisted} values were wrong before",
         *_differences(report.changed),
     )
 

@@ -34,6 +34,7 @@ from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.users.user import Role
 from traderbot.infrastructure import bundle
 from traderbot.infrastructure.event_store.body import encode_json, leaf_hash
+from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.persistence.database import writer_engine
 from traderbot.presentation.api.routes import audit as routes
 
@@ -366,6 +367,25 @@ def test_a_log_that_is_too_long_is_not_replayed(
     for as_of in ("2", "checkpoint:2", "999999999999999999"):
         refused(grace.get("/audit/replay", params={"as_of": as_of}), 422, "VALIDATION_ERROR")
     assert _replayed(grace, "1")["cut"]["size"] == 1
+
+
+def test_no_log_is_read_to_its_end_to_learn_that_it_is_too_long(
+    grace: Person, house: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    leaves = LogReader.leaves
+
+    def counted(reader: LogReader, start: int = 0) -> Iterator[list[Any]]:
+        for batch in leaves(reader, start):
+            read.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(routes, "MOST_REPLAYED", 3)
+    monkeypatch.setattr(LogReader, "leaves", counted)
+    later = instant_text(house.program.application.clock.now() + timedelta(days=1))
+    refused(grace.get("/audit/replay", params={"as_of": later}), 422, "VALIDATION_ERROR")
+    assert read == []
+    assert _replayed(grace, "2001-01-01T00:00:00Z")["cut"]["size"] == 0
 
 
 def test_a_checkpoint_that_the_log_does_not_lead_to_is_no_answer(tmp_path: Path) -> None:

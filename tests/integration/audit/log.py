@@ -14,6 +14,7 @@ from traderbot.infrastructure.event_store.body import leaf_hash
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
 
+SNAPSHOT_KEY = bytes(range(32))
 CODEC = EventCodec()  # to compile it takes longer than most tests
 
 
@@ -25,7 +26,7 @@ class Log:
         self.story = story
         self.reading = reader_engine(url)
         self.writing = writer_engine(url)
-        self.audit = LogAudit(self.reading, self.writing, CODEC)
+        self.audit = LogAudit(self.reading, self.writing, CODEC, snapshot_key=lambda: SNAPSHOT_KEY)
 
     def close(self) -> None:
         self.reading.dispose()
@@ -81,6 +82,14 @@ class Log:
     def forget_missing(self) -> None:
         """Take what is gone out of the queue too, as somebody would who knows of it."""
         self.change("DELETE FROM log_queue WHERE position NOT IN (SELECT position FROM events)")
+
+    def unseal(self) -> None:
+        """Take the sealed log back: all events wait again."""
+        for table in ("log_head", "log_tiles", "log_checkpoints"):
+            self.change(f"DELETE FROM {table}")  # noqa: S608
+        if self.writing.dialect.name == "postgresql":
+            self.change("INSERT INTO log_queue SELECT position FROM log")
+            self.change("DELETE FROM log")
 
     def findings(self) -> set[tuple[str, str]]:
         """Return code and place of everything `verify` finds; places without event ids."""

@@ -9,19 +9,21 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from tests.builders import NOON
-from tests.integration.audit.log import CODEC, Log
+from tests.integration.audit.log import CODEC, SNAPSHOT_KEY, Log
 from tests.integration.audit.story import Story, Teller, tell
 from traderbot.application.ports.audit import VerifyReport, VerifyScope
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.audit.witnesses import Trust
 from traderbot.infrastructure.event_store.body import leaf_hash
 from traderbot.infrastructure.event_store.log_reader import snapshot
+from traderbot.infrastructure.event_store.merkle import Frontier
 from traderbot.infrastructure.persistence.database import writer_engine
 from traderbot.infrastructure.repeatable import ReplayClock
 from traderbot.infrastructure.sealing.anchors import AnchorFile
 from traderbot.infrastructure.sealing.sealer import Sealer
 from traderbot.infrastructure.sealing.signed_note import Signer
 from traderbot.infrastructure.sealing.stored_tree import checkpoints
+from traderbot.infrastructure.sealing.tiles import grown
 
 ORIGIN = "example.org/audited"
 SIGNER = Signer(ORIGIN, bytes(range(32)))
@@ -76,7 +78,9 @@ class SealedLog(Log):
         shutil.copyfile(told.anchors, anchors)
         self.anchors = anchors
         trust = Trust(origin=ORIGIN, key=SIGNER.vkey, anchors=anchors)
-        self.audit = LogAudit(self.reading, self.writing, CODEC, lambda: trust)
+        self.audit = LogAudit(
+            self.reading, self.writing, CODEC, lambda: trust, snapshot_key=lambda: SNAPSHOT_KEY
+        )
         self.dialect = self.writing.dialect.name
 
     def verify(self, **scope: object) -> VerifyReport:
@@ -106,17 +110,47 @@ class SealedLog(Log):
             v=version,
         )
 
-    def unseal(self) -> None:
-        """Take the sealed log back: all events wait again."""
-        for table in ("log_head", "log_tiles", "log_checkpoints"):
-            self.change(f"DELETE FROM {table}")  # noqa: S608
-        if self.dialect == "postgresql":
-            self.change("INSERT INTO log_queue SELECT position FROM log")
-            self.change("DELETE FROM log")
-
     def seal_again(self, signer: Signer) -> None:
         """Seal all of it anew, with somebody's key and an anchor file of their own."""
         self.unseal()
         elsewhere = self.anchors.with_suffix(".forged")
         elsewhere.unlink(missing_ok=True)
         seal(self.writing, elsewhere, signer)
+
+
+def invent_epoch(log: SealedLog) -> None:
+    """Begin an epoch as somebody does who has the database and no key."""
+    size = len(log.events())
+    log.change("UPDATE log_head SET epoch = 2")
+    log.change(
+        "INSERT INTO log_epochs "
+        "(epoch, origin, started_at, reason, previous_size, previous_root) "
+        "VALUES (2, :origin, '2026-01-01T00:00:00.000000Z', 'restored', :size, :root)",
+        origin=f"{ORIGIN}/epoch-2",
+        size=size,
+        root=bytes(32),
+    )
+
+
+def regrow(log: SealedLog, size: int) -> None:
+    """Make the tree fit the first events again, as somebody does who has no key."""
+    leaves = [bytes(row["leaf_hash"]) for row in log.events()[:size]]
+    if log.dialect == "postgresql":
+        log.change(
+            "UPDATE log SET leaf_hash = "
+            "(SELECT leaf_hash FROM events e WHERE e.position = log.position)"
+        )
+    for (level, tile), hashes in grown(lambda _level, _tile: b"", 0, leaves).items():
+        log.change(
+            "UPDATE log_tiles SET hashes = :h WHERE level = :l AND tile = :t",
+            h=hashes,
+            l=level,
+            t=tile,
+        )
+    frontier = Frontier()
+    frontier.extend(leaves)
+    log.change(
+        "UPDATE log_head SET root = :r, frontier = :f",
+        r=frontier.root(),
+        f=b"".join(frontier.peaks),
+    )

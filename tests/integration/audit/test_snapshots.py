@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from tests.builders import a_ticket
-from tests.integration.audit.log import Log
+from tests.integration.audit.log import SNAPSHOT_KEY, Log
 from tests.integration.audit.sealed import SIGNER, SIZES, STRANGER, SealedLog, sealer_of
 from tests.integration.audit.story import Teller
 from traderbot.application.commands.cancel_order import CancelOrder
@@ -75,7 +75,7 @@ def told(report: ReplayReport) -> bytes:
 
 def fresh(log: Log) -> LogAudit:
     """Return the audit of a program that has just started."""
-    return LogAudit(log.reading, log.writing, EventCodec())
+    return LogAudit(log.reading, log.writing, EventCodec(), snapshot_key=lambda: SNAPSHOT_KEY)
 
 
 def without(audit: LogAudit, cut: Cut) -> bytes:
@@ -196,7 +196,20 @@ def test_a_snapshot_that_is_not_what_was_written_is_ignored(
 
 
 @pytest.mark.usefixtures("eager")
-def test_a_snapshot_of_another_history_is_ignored(log: Log) -> None:
+def test_a_snapshot_stands_for_what_was_sealed_until_verify_says_otherwise(
+    postgres_sealed: SealedLog,
+) -> None:
+    log = postgres_sealed
+    cut = log.audit.cut(index=600)
+    sealed = without(log.audit, cut)
+    log.audit.replay(cut)
+    log.rewrite_at(555, b'"role":"trader"', b'"role":"admin"')
+    assert told(log.audit.replay(cut)) == sealed != without(log.audit, cut)
+    assert log.verify().first_bad_index == 555
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_snapshot_of_another_history_is_ignored(log: Log, tmp_path: Path) -> None:
     log.audit.replay(log.audit.cut())
     log.rewrite(
         f"user-{log.story.alice}",
@@ -204,6 +217,8 @@ def test_a_snapshot_of_another_history_is_ignored(log: Log) -> None:
         lambda body: body.replace(b'"role":"trader"', b'"role":"admin"'),
         rehash=True,
     )
+    log.unseal()
+    place(log, tmp_path / "elsewhere")
     audit = fresh(log)
     cut = audit.cut()
     assert told(audit.replay(cut)) == without(audit, cut)
@@ -242,7 +257,8 @@ def test_there_are_only_so_many(log: Log, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("eager")
 def test_without_a_place_to_keep_it_the_answer_comes_all_the_same(log: Log) -> None:
-    audit = LogAudit(log.reading, log.reading, EventCodec())  # which cannot write
+    # Which cannot write.
+    audit = LogAudit(log.reading, log.reading, EventCodec(), snapshot_key=lambda: SNAPSHOT_KEY)
     assert told(audit.replay(audit.cut())) == without(audit, audit.cut())
     assert audit.snapshots.counts.written == 0
 
@@ -250,6 +266,34 @@ def test_without_a_place_to_keep_it_the_answer_comes_all_the_same(log: Log) -> N
 def test_a_short_way_leaves_none_behind(log: Log) -> None:
     log.audit.replay(log.audit.cut())
     assert log.rows("SELECT size FROM snapshots") == []
+
+
+@pytest.mark.usefixtures("eager")
+def test_whoever_has_only_the_database_cannot_forge_one(log: Log) -> None:
+    """Every hash in it is made to fit; what stands beside the first part needs the key."""
+    whole = log.audit.cut()
+    expected = without(log.audit, whole)
+    log.audit.replay(log.audit.cut(index=whole.size - 3))
+    (first, second) = log.rows("SELECT states FROM snapshots WHERE part < 2 ORDER BY part")
+    manifest = msgspec.msgpack.decode(bytes(first["states"]))
+    forged = bytes(second["states"]).replace(b"savings", b"pension")
+    manifest["parts"][0] = sha256(forged).digest()
+    _damage(log, 1, lambda _: forged, rehash=True)
+    _damage(log, 0, lambda _: msgspec.msgpack.encode(manifest), rehash=True)
+    audit = fresh(log)
+    assert told(audit.replay(whole)) == expected
+    assert audit.snapshots.counts.used == 0
+
+
+@pytest.mark.usefixtures("eager")
+def test_without_a_key_none_is_written_or_believed(log: Log) -> None:
+    keyless = LogAudit(log.reading, log.writing, EventCodec())
+    whole = log.audit.cut()
+    keyless.replay(whole)
+    assert keyless.snapshots.counts.written == 0
+    log.audit.replay(whole)
+    assert told(keyless.replay(whole)) == told(log.audit.replay(whole))
+    assert keyless.snapshots.counts.used == 0
 
 
 def test_verify_and_diff_know_of_no_snapshots(log: Log) -> None:
@@ -291,13 +335,13 @@ class _Crowd:
 
     def act(self) -> None:
         random, tell = self.random, self.teller.tell
-        cents = Money(f"{random.randint(1, 99_999)}e-2", "USD")
+        cents = Money(f"{random.randint(0, 999)}.{random.randint(1, 99):02}", "USD")
         step = random.choice(("place", "place", "fill", "fill", "cancel", "cash", "user"))
         if step == "place":
             self.orders.append(self.teller.place(self.alice, self._ticket()))
         elif step == "fill" and self.orders:
             quantity = random.choice(("0.5", "1", "3"))
-            price = f"{random.randint(9_000, 11_000)}e-2"
+            price = f"{random.randint(90, 110)}.{random.randint(0, 99):02}"
             self.teller.fill(random.choice(self.orders), quantity, price, "0.07 USD")
         elif step == "cancel" and self.orders:
             tell(CancelOrder(owner_id=self.alice, order_id=random.choice(self.orders)), self.alice)
@@ -326,8 +370,10 @@ class _Crowd:
         )
 
 
-@pytest.mark.usefixtures("eager", "small_portions")
-def test_as_of_any_index_is_what_the_tables_showed_then(log: Log, tmp_path: Path) -> None:
+def test_as_of_any_index_is_what_the_tables_showed_then(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_audit, "SNAPSHOT_AFTER", 60)
     views, crowd = SqlViews(log.reading), _Crowd(log, 7)
     then: dict[int, str] = {}
     with crowd.teller.bot:
@@ -336,16 +382,18 @@ def test_as_of_any_index_is_what_the_tables_showed_then(log: Log, tmp_path: Path
                 crowd.act()
             except DomainError:
                 continue  # a wish that was refused: nothing was recorded
-            then[log.audit.cut().size] = _live(views)
+            size = log.rows("SELECT count(*) AS n FROM events")[0]["n"]
+            then[size] = _live(views)
     place(log, tmp_path)
     order = list(then)
     Random(3).shuffle(order)
     audit = fresh(log)
     for size in order:
         report = audit.replay(audit.cut(index=size))
+        assert report.cut.size == size
         shown = _canonical(report.portfolios, report.orders, report.bot_runs, report.users)
         assert shown == then[size]
-    assert audit.snapshots.counts.used > 50
+    assert audit.snapshots.counts.used > 20
     assert log.findings() == set()
 
 

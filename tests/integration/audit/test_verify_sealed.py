@@ -15,6 +15,7 @@ from tests.integration.audit.sealed import (
     STRANGER,
     SealedLog,
     Told,
+    invent_epoch,
     sealer_of,
 )
 from tests.reference.merkle import leaf, tree_hash
@@ -352,11 +353,10 @@ def test_a_checkpoint_is_trusted_for_its_signature_alone(sealed: SealedLog) -> N
 # --- epochs -----------------------------------------------------------------------------------
 
 
-def _new_epoch(log: SealedLog, *, signed: bool = True) -> None:
+def _new_epoch(log: SealedLog) -> None:
     sealer = sealer_of(log.writing, log.anchors)
     sealer.start_epoch(sealer.next_epoch(), "restored from a copy")
-    if signed:
-        sealer.checkpoint(anchor=True)
+    sealer.checkpoint(anchor=True)
     sealer.close()
 
 
@@ -376,5 +376,5 @@ def test_a_new_epoch_gives_up_what_the_log_does_not_continue(sealed: SealedLog) 
 def test_an_epoch_that_nobody_signed_gives_up_nothing(sealed: SealedLog) -> None:
     sealed.rewrite_at(LAST, TRADER, ADMIN)
     sealed.seal_again(STRANGER)
-    _new_epoch(sealed, signed=False)
+    invent_epoch(sealed)
     assert "ANCHOR_DIFFERS" in sealed.codes()

@@ -219,6 +219,20 @@ def test_a_new_epoch_is_another_log_by_the_same_key(told: Told, tmp_path: Path) 
         assert verifier(tmp_path / "bundle").code == 0
 
 
+@pytest.mark.parametrize("pretended", [1, 9])
+def test_a_copy_from_before_the_newest_epoch_is_not_exported(
+    told: Told, tmp_path: Path, pretended: int
+) -> None:
+    told.publish()
+    sealer = told.sealer()
+    sealer.start_epoch(sealer.next_epoch(), "a test")
+    told.publish()
+    told.change("DELETE FROM log_checkpoints WHERE epoch = 2")
+    told.change("UPDATE log_checkpoints SET epoch = :epoch", epoch=pretended)  # nobody signs it
+    with pytest.raises(RollbackDetectedError, match="epoch-2 was published"):
+        told.bundles().export(tmp_path / "bundle")
+
+
 def test_a_long_log_has_the_tiles_it_must_have(tmp_path: Path) -> None:
     # 65,537 events: the smallest log with three levels, a full tile above, and a path with x.
     bodies = events(65_537, streams=1_000)

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from traderbot.application.application import Application
 from traderbot.application.ports.audit import Cut
+from traderbot.application.ports.event_pages import EventFilter
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.domain.users.user import Role
 from traderbot.presentation.api.auth import AuditedOwner, CurrentUser, current_user
@@ -217,6 +218,12 @@ def _refuse_too_long(size: int) -> None:
 
 
 def _cut(application: Application, as_of: AsOf) -> Cut:
+    if as_of.at is not None:
+        # A log is read as far as the instant: of a long one this event tells that that is too far.
+        later = EventFilter(start=MOST_REPLAYED)
+        for it in application.event_pages.events(later, limit=1).items:
+            if it.recorded_at <= as_of.at:
+                _refuse_too_long(MOST_REPLAYED + 1)
     if as_of.checkpoint is None:
         return application.audit.cut(at=as_of.at, index=as_of.index)
     signed = application.checkpoints.of_size(as_of.checkpoint)
