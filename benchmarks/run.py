@@ -1,47 +1,71 @@
 """Runs every benchmark and prints what was promised beside what was measured.
 
-usage: python -m benchmarks.run [bus] [orders] [sealing] [reading] [imports] [--rounds N]
+usage: python -m benchmarks.run [PART ...] [--rounds N]
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
 
-from benchmarks import bus, imports, orders, reading, sealing
-from benchmarks.databases import postgres_databases, sqlite_databases
+from benchmarks import appends, audit, bus, imports, orders, reading, sealing
+from benchmarks.databases import Databases, postgres_databases, sqlite_databases
 from benchmarks.harness import Claim, environment
+
+Measure = Callable[[Databases, int], list[Claim]]
 
 
 def main() -> int:
     """Run what was asked for; 1 if a promise does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "parts", nargs="*", default=["imports", "bus", "reading", "orders", "sealing"]
-    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(_PARTS))
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
+    unknown = set(asked.parts) - _PARTS.keys()
+    if unknown:
+        parser.error(
+            f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}"
+        )
     print(environment())
-    claims: list[Claim] = []
-    if "imports" in asked.parts:
-        claims += imports.measure(asked.rounds)
-    if "bus" in asked.parts:
-        claims += bus.measure(asked.rounds)
-    if "reading" in asked.parts:
-        with sqlite_databases() as databases:
-            claims += reading.measure(databases, asked.rounds)
-    if "orders" in asked.parts:
-        for make in (sqlite_databases, postgres_databases):
-            with make() as databases:
-                claims += orders.measure(databases, asked.rounds)
-    if "sealing" in asked.parts:
-        for make in (sqlite_databases, postgres_databases):
-            with make() as databases:
-                claims += sealing.measure(databases, asked.rounds)
+    claims = [
+        claim
+        for name, run in _PARTS.items()
+        if name in (asked.parts or _PARTS)
+        for claim in run(asked.rounds)
+    ]
     print("\npromised and measured (ratios are medians over interleaved rounds)")
     for claim in claims:
         print(claim.line())
     return 0 if all(claim.holds for claim in claims) else 1
+
+
+def _on_sqlite(measure: Measure) -> Callable[[int], Iterator[Claim]]:
+    def run(rounds: int) -> Iterator[Claim]:
+        with sqlite_databases() as databases:
+            yield from measure(databases, rounds)
+
+    return run
+
+
+def _on_both(measure: Measure) -> Callable[[int], Iterator[Claim]]:
+    def run(rounds: int) -> Iterator[Claim]:
+        for make in (sqlite_databases, postgres_databases):
+            with make() as databases:
+                yield from measure(databases, rounds)
+
+    return run
+
+
+_PARTS: dict[str, Callable[[int], Iterator[Claim] | list[Claim]]] = {
+    "imports": imports.measure,
+    "bus": bus.measure,
+    "reading": _on_sqlite(reading.measure),
+    "orders": _on_both(orders.measure),
+    "appends": _on_both(appends.measure),
+    "sealing": _on_both(sealing.measure),
+    "audit": _on_sqlite(audit.measure),
+}
 
 
 if __name__ == "__main__":
