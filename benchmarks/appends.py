@@ -2,7 +2,7 @@
 
 *traderbot*: a deposit: idempotency key, compare-and-set, one hash-linked event, portfolio and
 balance rows, two ledger lines, one durable commit shared by whoever waits; the log sealed and
-signed beside it.
+signed beside it in the same process; the handlers that follow the log are not run.
 *eventsourcing*: one new aggregate with one event, by the library's own application class, with its
 defaults; the same file or server settings.
 For information: UmaDB (a server of its own) and message-db (functions in PostgreSQL).
@@ -24,6 +24,7 @@ from traderbot.application.commands.portfolios import Deposit
 from traderbot.application.ports.commands import IdempotencyKey, Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.domain.shared.values import Money
+from traderbot.infrastructure.sealing.log_sealing import LogSealing
 
 _WRITERS = (1, 4, 16)
 _PROMISED = {1: 0.9, 16: 5.0}
@@ -42,8 +43,10 @@ class TraderbotDeposits(TraderbotOrders):
         """Open it, with the sealing loop running."""
         super().__init__(url)
         self._numbers = itertools.count()
-        self._background = self.bot.background()
-        self._background.__enter__()
+        sealing = self.bot.application.sealing()
+        assert isinstance(sealing, LogSealing)
+        self._sealing = sealing.running()  # the loop alone, without those who follow the log
+        self._sealing.__enter__()
 
     def append(self, caller: int, _number: int) -> None:
         """Deposit one dollar and wait until it is durable."""
@@ -55,7 +58,7 @@ class TraderbotDeposits(TraderbotOrders):
 
     def close(self) -> None:
         """Close it."""
-        self._background.__exit__(None, None, None)
+        self._sealing.__exit__(None, None, None)
         self.bot.close()
 
 

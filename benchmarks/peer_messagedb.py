@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import threading
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,7 +29,7 @@ _WRITE = "SELECT message_store.write_message(%s, %s, 'OrderPlaced', %s::jsonb)"
 
 
 class MessagedbEvents:
-    """Writes one message per call, each thread on a connection of its own."""
+    """Writes one message per call, each caller on a connection of its own."""
 
     def __init__(self, databases: Databases) -> None:
         """Install it into an empty database.
@@ -39,24 +38,22 @@ class MessagedbEvents:
             RuntimeError: there is no npm, or the package cannot be had.
         """
         self._url = databases.new().replace("postgresql+psycopg://", "postgresql://")
-        self._own = threading.local()
-        self._connections: list[psycopg.Connection] = []
+        self._connections: dict[int, psycopg.Connection] = {}
         with tempfile.TemporaryDirectory() as folder, self._connect() as connection:
             for script in _scripts(Path(folder)):
                 connection.execute(script)
 
-    def append(self, _caller: int, number: int) -> None:
+    def append(self, caller: int, number: int) -> None:
         """Write one message to a stream of its own."""
-        connection = getattr(self._own, "connection", None)
+        connection = self._connections.get(caller)
         if connection is None:
-            connection = self._own.connection = self._connect()
-            self._connections.append(connection)
+            connection = self._connections[caller] = self._connect()
         body = f'{{"symbol": "IBM", "quantity": "{number}"}}'
         connection.execute(_WRITE, (str(uuid4()), f"order-{uuid4()}", body))
 
     def close(self) -> None:
         """Close the connections."""
-        for connection in self._connections:
+        for connection in self._connections.values():
             connection.close()
 
     def _connect(self) -> psycopg.Connection:
