@@ -71,7 +71,7 @@ endif
 
 $(DEV): $(BASE)
 	@echo "installing what the tests need"
-	@$(INSTALL) -e '.[postgres,embedded]' --group dev
+	@$(INSTALL) -e '.[postgres,embedded,fast,ccxt,alpaca]' --group dev
 	@touch $@
 
 $(BENCH): $(DEV)
