@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from traderbot.application.ports.audit import Audit
+from traderbot.application.ports.bar_venue import BarVenue
 from traderbot.application.ports.bundle import Bundles
 from traderbot.application.ports.checkpoints import Checkpoints
 from traderbot.application.ports.clock import Clock, IdSource
@@ -17,7 +18,6 @@ from traderbot.application.ports.password_hasher import PasswordHasher
 from traderbot.application.ports.sealing import Sealing
 from traderbot.application.ports.subscriptions import NoSubscriptions, Subscriptions
 from traderbot.application.ports.token_codec import TokenCodec
-from traderbot.application.ports.venue import Venue
 from traderbot.application.ports.views import Views
 
 
@@ -31,7 +31,7 @@ class Application:
     audit: Audit
     event_pages: EventPages
     checkpoints: Checkpoints
-    venue: Venue
+    venue: BarVenue
     clock: Clock
     ids: IdSource
     passwords: PasswordHasher

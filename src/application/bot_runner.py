@@ -11,10 +11,12 @@ from typing import Protocol
 
 from traderbot.application.commands.bots import DecideOnBar
 from traderbot.application.commands.record_fill import RecordAcceptance, RecordFill
+from traderbot.application.commands.venue_answers import Heard, RecordVenueAnswer
 from traderbot.application.observing import Observer
+from traderbot.application.ports.bar_venue import BarVenue
 from traderbot.application.ports.commands import CommandExecutor, IdempotencyKey, Origin
 from traderbot.application.ports.recorded import Actor
-from traderbot.application.ports.venue import Venue, WorkingOrder
+from traderbot.application.ports.venue import WorkingOrder
 from traderbot.application.views import BotRunView, DecisionView
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.shared.ids import BotRunId, OrderId, UserId
@@ -37,7 +39,7 @@ class BotRunner:
         run: BotRunView,
         strategy: BaseStrategy,
         executor: CommandExecutor,
-        venue: Venue,
+        venue: BarVenue,
         submissions: Submissions,
     ) -> None:
         """Begin before the first bar; for a run that has decided already, feed its bars again.
@@ -70,8 +72,20 @@ class BotRunner:
     def _record_fills(self, bar: Bar) -> None:
         # The log knows what is working; others may have canceled meanwhile, here or elsewhere.
         for order_id in self._venue.working(bar.symbol):
-            if self._submissions.working_order(order_id) is None:
+            order = self._submissions.working_order(order_id)
+            if order is None or order.cancel_requested:
                 self._venue.forget(order_id)
+            if order is not None and order.cancel_requested:
+                self._executor.run(
+                    RecordVenueAnswer(
+                        order_id=order_id,
+                        venue=self._venue.name,
+                        call="cancel",
+                        heard=Heard.CANCELED,
+                        reason="asked by the owner",
+                    ),
+                    self._origin(),
+                )
         for filled in self._venue.on_bar(bar):
             self._executor.run(
                 RecordFill(order_id=filled.order_id, fill=filled.fill), self._origin()

@@ -92,6 +92,12 @@ class OutcomeUnknownError(ExternalError):
     code: ClassVar[str] = "OUTCOME_UNKNOWN"
 
 
+class VenueUnavailableError(ExternalError):
+    """The venue did not answer, or not in words that can be read. Nothing follows from it."""
+
+    code: ClassVar[str] = "VENUE_UNAVAILABLE"
+
+
 class NotDeliveredError(ExternalError):
     """Somebody outside was to be told, and was not; trying again may help."""
 

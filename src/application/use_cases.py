@@ -42,6 +42,12 @@ from traderbot.application.commands.users import (
     RegisterUser,
     RegisterUserHandler,
 )
+from traderbot.application.commands.venue_answers import (
+    BeginSubmission,
+    BeginSubmissionHandler,
+    RecordVenueAnswer,
+    RecordVenueAnswerHandler,
+)
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Handlers
 from traderbot.domain.risk.limits import Limits
@@ -67,6 +73,8 @@ class UseCases:
     record_epoch: RecordEpochHandler
     discard_parked: DiscardParkedHandler
     record_bars: RecordBarsHandler
+    begin_submission: BeginSubmissionHandler
+    record_venue_answer: RecordVenueAnswerHandler
 
     @staticmethod
     def build(limits: Limits, clock: Clock, ids: IdSource) -> UseCases:
@@ -88,6 +96,8 @@ class UseCases:
             record_epoch=RecordEpochHandler(clock=clock),
             discard_parked=DiscardParkedHandler(clock=clock),
             record_bars=RecordBarsHandler(clock=clock),
+            begin_submission=BeginSubmissionHandler(clock=clock),
+            record_venue_answer=RecordVenueAnswerHandler(clock=clock),
         )
 
     def handlers(self) -> Handlers:
@@ -109,4 +119,6 @@ class UseCases:
             RecordEpoch: self.record_epoch,
             DiscardParked: self.discard_parked,
             RecordBars: self.record_bars,
+            BeginSubmission: self.begin_submission,
+            RecordVenueAnswer: self.record_venue_answer,
         }

@@ -14,6 +14,7 @@ from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.decimals import plain
+from traderbot.domain.shared.values import Price
 from traderbot.domain.users.user import User
 
 T = TypeVar("T")
@@ -164,6 +165,24 @@ class OrderView:
     placed_at: datetime
     updated_at: datetime
     version: int
+    # With defaults: an answer stored by an older program is read as this view too.
+    stop_price: str | None = None
+    trail: str | None = None
+    trail_bps: str | None = None
+    expires_at: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    take_profit: str | None = None
+    stop_loss: str | None = None
+    client_order_id: str | None = None
+    parent_id: str | None = None
+    oco_group: str | None = None
+    venue: str | None = None
+    account: str | None = None
+    attempts: int = 0
+    cancel_requested: bool = False
+    triggered: bool = False
+    limits_version: str = "settings"
 
     @staticmethod
     def of(order: Order) -> OrderView:
@@ -180,7 +199,7 @@ class OrderView:
             type=ticket.kind.value,
             time_in_force=ticket.time_in_force.value,
             quantity=plain(ticket.quantity.value),
-            limit_price=plain(ticket.limit_price.value) if ticket.limit_price else None,
+            limit_price=_price(ticket.limit_price),
             status=order.status.value,
             filled=plain(order.filled.value),
             remaining=plain(order.remaining.value),
@@ -193,7 +212,28 @@ class OrderView:
             placed_at=order.placed_at,
             updated_at=order.updated_at,
             version=order.version,
+            stop_price=_price(ticket.stop_price),
+            trail=_price(ticket.trail),
+            trail_bps=None if ticket.trail_bps is None else plain(ticket.trail_bps),
+            expires_at=ticket.expires_at,
+            post_only=ticket.post_only,
+            reduce_only=ticket.reduce_only,
+            take_profit=_price(ticket.exits.take_profit) if ticket.exits else None,
+            stop_loss=_price(ticket.exits.stop_loss) if ticket.exits else None,
+            client_order_id=ticket.client_order_id,
+            parent_id=order.parent_id,
+            oco_group=order.oco_group,
+            venue=order.venue,
+            account=order.account,
+            attempts=order.attempts,
+            cancel_requested=order.cancel_requested,
+            triggered=order.triggered,
+            limits_version=order.limits_version,
         )
+
+
+def _price(price: Price | None) -> str | None:
+    return None if price is None else plain(price.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

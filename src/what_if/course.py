@@ -12,12 +12,13 @@ from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.commands.record_fill import RecordAcceptance, RecordFill
 from traderbot.application.errors import ApplicationError
 from traderbot.application.observing import Observer
+from traderbot.application.ports.bar_venue import VenueFill
 from traderbot.application.ports.commands import Command, Origin
 from traderbot.application.ports.recorded import Actor
-from traderbot.application.ports.venue import VenueFill
 from traderbot.application.ports.what_if import RefusedWish, UnanswerableError
 from traderbot.domain.orders.events import OrderApproved, OrderFilled
-from traderbot.domain.orders.order import Order, OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.orders.order import Order
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.shared.ids import BotRunId, OrderId
 from traderbot.domain.strategies.registry import StrategyRegistry

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from traderbot.application.ports.venue import VenueFill, WorkingOrder
+from traderbot.application.ports.bar_venue import VenueFill
+from traderbot.application.ports.venue import WorkingOrder
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.orders.events import OrderAccepted, OrderFilled
 from traderbot.domain.orders.order import Order

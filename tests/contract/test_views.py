@@ -22,7 +22,7 @@ from traderbot.application.errors import DatabaseUnavailableError
 from traderbot.application.ports.views import PAGE_LIMIT, BadCursorError, OrderFilter, Views
 from traderbot.application.views import OrderView, Page, PortfolioView
 from traderbot.domain.market.timeframe import Timeframe
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId

@@ -18,6 +18,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from traderbot.domain.shared.fields import LATER
+
 FOLDER: Final = Path(__file__).parent / "events"
 HASHES: Final = Path(__file__).parent / "HASHES"
 
@@ -80,4 +82,7 @@ def plain(value: object) -> Any:
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(value):
-        yield field.name, plain(getattr(value, field.name))
+        held = getattr(value, field.name)
+        # A field that came later says nothing where it has its default: so old files stay as true.
+        if field.metadata != LATER or held != field.default:
+            yield field.name, plain(held)

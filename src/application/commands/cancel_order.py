@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from traderbot.application.commands.releasing import record_released
 from traderbot.application.errors import NotFoundError
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.views import OrderView
-from traderbot.domain.orders.events import OrderCanceled
 from traderbot.domain.shared.ids import OrderId, UserId
 
 
@@ -29,7 +29,7 @@ class CancelOrderHandler:
     clock: Clock
 
     def __call__(self, command: CancelOrder, unit: UnitOfWork) -> OrderView:
-        """Return the order, canceled.
+        """Return the order: canceled, or about to be if a venue has it.
 
         Raises:
             NotFoundError: there is no such order of this owner.
@@ -38,14 +38,9 @@ class CancelOrderHandler:
         order = unit.orders.find(command.order_id)
         if order is None or order.owner_id != command.owner_id:
             raise NotFoundError("order", command.order_id)
-        events = order.cancel(command.reason, at=self.clock.now())
+        events = order.request_cancel(command.reason, at=self.clock.now())
         if not events:
             return OrderView.of(order)
-        canceled = events[-1]
-        assert isinstance(canceled, OrderCanceled)  # noqa: S101 - what `cancel` answers with
-        portfolio = unit.portfolios.find(order.ticket.portfolio_id)
-        if portfolio is None:
-            raise NotFoundError("portfolio", order.ticket.portfolio_id)
         closed = unit.orders.record(order.id, events)
-        unit.portfolios.record(portfolio.id, portfolio.release(order.ticket, canceled))
+        record_released(unit, order, events)
         return OrderView.of(closed)

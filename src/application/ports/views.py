@@ -22,7 +22,7 @@ from traderbot.application.views import (
     TradeView,
     UserView,
 )
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Symbol

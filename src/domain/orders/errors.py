@@ -15,11 +15,22 @@ class InvalidTicketError(DomainError):
 
 
 class OrderClosedError(DomainError):
-    """The order has reached its end and cannot be canceled."""
+    """The order has reached its end."""
 
     code: ClassVar[str] = "ORDER_CLOSED"
 
     def __init__(self, order_id: OrderId, status: str) -> None:
-        super().__init__(f"order {order_id} is {status}: there is nothing left to cancel")
+        super().__init__(f"order {order_id} is {status}: there is nothing left of it to change")
+        self.order_id = order_id
+        self.status = status
+
+
+class OrderNotSubmittableError(DomainError):
+    """The order is with the venue, or may be: sending or changing it now could do it twice."""
+
+    code: ClassVar[str] = "ORDER_NOT_SUBMITTABLE"
+
+    def __init__(self, order_id: OrderId, status: str) -> None:
+        super().__init__(f"order {order_id} is {status}: wait until the venue has answered")
         self.order_id = order_id
         self.status = status

@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
-from traderbot.domain.orders.errors import OrderClosedError
+from traderbot.domain.orders.errors import OrderClosedError, OrderNotSubmittableError
 from traderbot.domain.orders.events import (
+    AmendRefused,
+    AmendRequested,
+    CancelRefused,
+    CancelRequested,
     OrderAccepted,
+    OrderAmended,
     OrderApproved,
     OrderCanceled,
     OrderEvent,
+    OrderExpired,
     OrderFilled,
+    OrderNotFound,
     OrderPlaced,
     OrderRefused,
+    OrderRejected,
+    OrderSubmitting,
+    OrderTriggered,
+    OrderUnconfirmed,
+    SubmissionDeferred,
+    SubmissionUnknown,
+    VenueAnswered,
 )
-from traderbot.domain.orders.ticket import Check, Fill, Refused, Ticket, Verdict
+from traderbot.domain.orders.lifecycle import EDGES, OrderStatus, next_status
+from traderbot.domain.orders.ticket import SETTINGS, Approved, Check, Fill, Refused, Ticket, Verdict
 from traderbot.domain.shared.decimals import EXACT, ZERO, canonical, share
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, FillId, OrderId, UserId
-from traderbot.domain.shared.values import Money, Quantity, trusted_money
+from traderbot.domain.shared.values import Money, Price, Quantity, trusted_money
 
 _NOTHING = Quantity(0)
+RAW_LENGTH = 4096
+PROOFS_OF_ABSENCE = 2  # how often a venue must say that it has no such order
+BETWEEN_PROOFS = timedelta(seconds=5)
 
 
-class OrderStatus(StrEnum):
-    """Where an order is on its way."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A change that is wanted. `quantity` is the whole new quantity, fills included."""
 
-    PLACED = "placed"
-    APPROVED = "approved"
-    REFUSED = "refused"
-    ACCEPTED = "accepted"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELED = "canceled"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the venue may still trade it."""
-        return self in _OPEN
+    quantity: Quantity
+    limit_price: Price | None = None
+    stop_price: Price | None = None
 
 
-_ENDED = frozenset({OrderStatus.CANCELED, OrderStatus.REFUSED})
-_OPEN = frozenset({OrderStatus.APPROVED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingAmendment:
+    """A change the venue was asked for: what was set aside for it, and what it would free."""
+
+    quantity: Quantity
+    limit_price: Price | None
+    stop_price: Price | None
+    reserved_more: Money
+    reserved_spare: Money
+    closing_more: Quantity
+    closing_spare: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Since when nobody knows, and how often the venue said that it has no such order."""
+
+    since: datetime
+    not_found: int = 0
+    last_asked: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +88,23 @@ class Order:
     status: OrderStatus
     reserved: Money  # still set aside for what is not filled
     bot_run_id: BotRunId | None = None
+    parent_id: OrderId | None = None
+    oco_group: str | None = None
     closing: Quantity = _NOTHING  # of what is not filled: how much reduces a position
     filled: Quantity = _NOTHING
     paid: Money  # sum of price times quantity over all fills
     fees: Money
     reasons: tuple[Check, ...] = ()
+    limits_version: str = SETTINGS
     fill_ids: frozenset[FillId] = frozenset()
+    venue: str | None = None
+    account: str | None = None
     venue_order_id: str | None = None
+    attempts: int = 0  # how often it was about to be sent
+    doubt: Doubt | None = None
+    triggered: bool = False
+    cancel_requested: bool = False
+    amendment: PendingAmendment | None = None
     version: int = 1  # how many events made it
 
     @staticmethod
@@ -78,6 +115,8 @@ class Order:
         *,
         at: datetime,
         bot_run_id: BotRunId | None = None,
+        parent_id: OrderId | None = None,
+        oco_group: str | None = None,
     ) -> tuple[OrderEvent, ...]:
         """Open an order for a reviewed ticket. A refusal is recorded like any other fact."""
         placed = OrderPlaced(
@@ -86,9 +125,17 @@ class Order:
             owner_id=owner_id,
             ticket=verdict.ticket,
             bot_run_id=bot_run_id,
+            parent_id=parent_id,
+            oco_group=oco_group,
         )
         if isinstance(verdict, Refused):
-            return (placed, OrderRefused(order_id=order_id, at=at, reasons=verdict.reasons))
+            refused = OrderRefused(
+                order_id=order_id,
+                at=at,
+                reasons=verdict.reasons,
+                limits_version=verdict.limits_version,
+            )
+            return (placed, refused)
         approved = OrderApproved(
             order_id=order_id,
             at=at,
@@ -96,14 +143,110 @@ class Order:
             closing=verdict.closing,
             reference=verdict.reference,
             checks=verdict.checks,
+            limits_version=verdict.limits_version,
         )
         return (placed, approved)
 
+    def submit(self, venue: str, account: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Intend to send it; whoever sends it does so after this is durable, and only once.
+
+        Sent before, it is sent again only when the venue has proven that it has no such order.
+
+        Raises:
+            OrderClosedError: there is nothing to send any more.
+            OrderNotSubmittableError: it is with the venue already, or may be.
+        """
+        if not self.status.is_open:
+            raise OrderClosedError(self.id, self.status.value)
+        proven = self.status is OrderStatus.UNKNOWN and self.is_proven_absent
+        if self.status is not OrderStatus.APPROVED and not proven:
+            raise OrderNotSubmittableError(self.id, self.status.value)
+        return (
+            OrderSubmitting(
+                order_id=self.id,
+                at=at,
+                venue=venue,
+                account=account,
+                client_order_id=self.venue_client_id,
+                attempt=self.attempts + 1,
+            ),
+        )
+
+    def defer(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that it was certainly not sent. Hearing it late changes nothing."""
+        if self.status is not OrderStatus.SUBMITTING:
+            return ()
+        deferred = SubmissionDeferred(order_id=self.id, at=at, attempt=self.attempts, reason=reason)
+        if self.cancel_requested:  # nobody has it, so nobody needs to be asked
+            return (deferred, *self.apply(deferred).cancel("asked for before it was sent", at=at))
+        return (deferred,)
+
+    def lose_sight(self, cause: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that nobody knows whether the venue has it. Hearing it late changes nothing."""
+        if self.status is not OrderStatus.SUBMITTING:
+            return ()
+        return (SubmissionUnknown(order_id=self.id, at=at, attempt=self.attempts, cause=cause),)
+
+    def note_not_found(self, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that the venue has no such order; asked again too soon, it proves nothing new."""
+        if self.doubt is None:
+            return ()
+        last = self.doubt.last_asked
+        if last is not None and at - last < BETWEEN_PROOFS:
+            return ()
+        if self.doubt.not_found >= PROOFS_OF_ABSENCE:
+            return ()
+        return (OrderNotFound(order_id=self.id, at=at, times=self.doubt.not_found + 1),)
+
+    def give_up(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Leave it to a person to find out. What is set aside stays set aside."""
+        if self.status is not OrderStatus.UNKNOWN:
+            return ()
+        return (OrderUnconfirmed(order_id=self.id, at=at, reason=reason),)
+
+    def hear(
+        self, venue: str, call: str, outcome: str, raw: str, *, at: datetime
+    ) -> tuple[OrderEvent, ...]:
+        """Keep what the venue said, in its own words, cut at `RAW_LENGTH` characters."""
+        return (
+            VenueAnswered(
+                order_id=self.id,
+                at=at,
+                venue=venue,
+                call=call,
+                outcome=outcome,
+                raw=raw[:RAW_LENGTH],
+            ),
+        )
+
     def accept(self, venue: str, venue_order_id: str, *, at: datetime) -> tuple[OrderEvent, ...]:
         """Note that the venue has it. Hearing it twice changes nothing."""
-        if self.venue_order_id is not None:
+        if self.venue_order_id is not None and not self.status.is_doubtful:
+            return ()
+        if self.status in (OrderStatus.PLACED, OrderStatus.REFUSED):
             return ()
         return (OrderAccepted(order_id=self.id, at=at, venue=venue, venue_order_id=venue_order_id),)
+
+    def reject(self, code: str, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that the venue does not want it. Of an order that ended, it changes nothing."""
+        if not self.status.is_open:
+            return ()
+        return (
+            OrderRejected(
+                order_id=self.id,
+                at=at,
+                code=code,
+                reason=reason,
+                released=self.reserved,
+                closing_released=self.closing,
+            ),
+        )
+
+    def trigger(self, price: Price, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that the market reached its stop price. Hearing it twice changes nothing."""
+        if self.triggered or not self.status.is_open or not self.ticket.kind.waits:
+            return ()
+        return (OrderTriggered(order_id=self.id, at=at, price=price),)
 
     def record_fill(self, fill: Fill) -> tuple[OrderEvent, ...]:
         """Accept what the venue reports, even after a cancel. A known fill yields no event."""
@@ -128,11 +271,31 @@ class Order:
             ),
         )
 
-    def cancel(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
-        """Give up what is not filled yet. Asking twice is harmless.
+    def request_cancel(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Want back what is not filled. What no venue has is canceled at once.
+
+        Asking twice is harmless.
 
         Raises:
-            OrderClosedError: the order is already filled or refused.
+            OrderClosedError: the order is already filled, refused, rejected or expired.
+        """
+        if self.status is OrderStatus.CANCELED or self.cancel_requested:
+            return ()
+        if not self.status.is_with_venue:
+            return self.cancel(reason, at=at)
+        return (CancelRequested(order_id=self.id, at=at, reason=reason),)
+
+    def refuse_cancel(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that the venue keeps it working. Not asked for, it changes nothing."""
+        if self.status is not OrderStatus.PENDING_CANCEL:
+            return ()
+        return (CancelRefused(order_id=self.id, at=at, reason=reason),)
+
+    def cancel(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that what is not filled will not be. Hearing it twice is harmless.
+
+        Raises:
+            OrderClosedError: the order is already filled, refused, rejected or expired.
         """
         if self.status is OrderStatus.CANCELED:
             return ()
@@ -147,6 +310,103 @@ class Order:
                 closing_released=self.closing,
             ),
         )
+
+    def expire(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that its time is over. Of an order that ended, it changes nothing."""
+        if not self.status.is_open:
+            return ()
+        return (
+            OrderExpired(
+                order_id=self.id,
+                at=at,
+                reason=reason,
+                released=self.reserved,
+                closing_released=self.closing,
+            ),
+        )
+
+    def request_amend(
+        self, amendment: Amendment, approved: Approved, *, at: datetime
+    ) -> tuple[OrderEvent, ...]:
+        """Want it changed. `approved` is the gate's verdict on what would be left of it to fill.
+
+        What no venue has is changed at once.
+
+        Raises:
+            OrderClosedError: it has ended.
+            OrderNotSubmittableError: its state is in doubt, or another change is on its way.
+        """
+        if not self.status.is_open:
+            raise OrderClosedError(self.id, self.status.value)
+        if (
+            self.amendment is not None
+            or self.cancel_requested
+            or (self.status, AmendRequested) not in EDGES
+        ):
+            raise OrderNotSubmittableError(self.id, self.status.value)
+        requested = AmendRequested(
+            order_id=self.id,
+            at=at,
+            quantity=amendment.quantity,
+            limit_price=amendment.limit_price,
+            stop_price=amendment.stop_price,
+            reserved_more=_more(approved.reserved, self.reserved),
+            reserved_spare=_more(self.reserved, approved.reserved),
+            closing_more=_beyond(approved.closing, self.closing),
+            closing_spare=_beyond(self.closing, approved.closing),
+            checks=approved.checks,
+            limits_version=approved.limits_version,
+        )
+        if self.status is not OrderStatus.APPROVED:
+            return (requested,)
+        return (requested, *self.apply(requested).amend(at=at))
+
+    def amend(self, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that the venue changed it. Not asked for, it changes nothing."""
+        if self.amendment is None:
+            return ()
+        asked = self.amendment
+        return (
+            OrderAmended(
+                order_id=self.id,
+                at=at,
+                quantity=asked.quantity,
+                limit_price=asked.limit_price,
+                stop_price=asked.stop_price,
+                released=min(asked.reserved_spare, self.reserved),
+                closing_released=min(asked.closing_spare, self.closing),
+            ),
+        )
+
+    def refuse_amend(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+        """Note that it stays as it was. Not asked for, it changes nothing."""
+        if self.amendment is None:
+            return ()
+        asked = self.amendment
+        return (
+            AmendRefused(
+                order_id=self.id,
+                at=at,
+                reason=reason,
+                released=min(asked.reserved_more, self.reserved),
+                closing_released=min(asked.closing_more, self.closing),
+            ),
+        )
+
+    @property
+    def venue_client_id(self) -> str:
+        """The name venues know it by: 32 letters and digits, the same on every try."""
+        return self.id.replace("-", "")
+
+    @property
+    def is_proven_absent(self) -> bool:
+        """Whether the venue has said often enough that it has no such order."""
+        return self.doubt is not None and self.doubt.not_found >= PROOFS_OF_ABSENCE
+
+    @property
+    def is_overfilled(self) -> bool:
+        """Whether the venue traded more than was asked."""
+        return self.filled > self.ticket.quantity
 
     @property
     def remaining(self) -> Quantity:
@@ -182,80 +442,124 @@ class Order:
             updated_at=event.at,
             status=OrderStatus.PLACED,
             bot_run_id=event.bot_run_id,
+            parent_id=event.parent_id,
+            oco_group=event.oco_group,
             reserved=nothing,
             paid=nothing,
             fees=nothing,
         )
 
     def apply(self, event: OrderEvent) -> Order:
-        """Return the order after `event`."""
-        version = self.version + 1
+        """Return the order after `event`. Raises CorruptHistoryError for one that cannot follow."""
+        changes = self._changes(event)
+        status = next_status(
+            self.status,
+            event,
+            quantity=self.ticket.quantity.value,
+            filled=self.filled.value,
+            cancel_requested=self.cancel_requested,
+        )
+        return evolve(self, version=self.version + 1, updated_at=event.at, status=status, **changes)
+
+    def _changes(self, event: OrderEvent) -> dict[str, object]:  # noqa: C901, PLR0911, PLR0912 - one case each
         match event:
             case OrderFilled(fill=fill):
-                return self._after_fill(event, fill)
+                return self._filled(event, fill)
             case OrderApproved():
-                return evolve(
-                    self,
-                    version=version,
-                    updated_at=event.at,
-                    status=OrderStatus.APPROVED,
-                    reserved=event.reserved,
-                    closing=event.closing,
-                )
-            case OrderAccepted():
-                status = (
-                    OrderStatus.ACCEPTED if self.status is OrderStatus.APPROVED else self.status
-                )
-                return evolve(
-                    self,
-                    version=version,
-                    updated_at=event.at,
-                    status=status,
-                    venue_order_id=event.venue_order_id,
-                )
-            case OrderCanceled():
-                return evolve(
-                    self,
-                    version=version,
-                    updated_at=event.at,
-                    status=OrderStatus.CANCELED,
-                    reserved=self.reserved - event.released,
-                    closing=self.closing - event.closing_released,
-                )
+                return {
+                    "reserved": event.reserved,
+                    "closing": event.closing,
+                    "limits_version": event.limits_version,
+                }
             case OrderRefused():
-                return evolve(
-                    self,
-                    version=version,
-                    updated_at=event.at,
-                    status=OrderStatus.REFUSED,
-                    reasons=event.reasons,
-                )
+                return {"reasons": event.reasons, "limits_version": event.limits_version}
+            case OrderSubmitting():
+                return {
+                    "venue": event.venue,
+                    "account": event.account,
+                    "attempts": event.attempt,
+                    "doubt": None,
+                }
+            case SubmissionUnknown():
+                return {"doubt": Doubt(since=event.at)}
+            case OrderNotFound():
+                since = self.doubt.since if self.doubt else event.at
+                doubt = Doubt(since=since, not_found=event.times, last_asked=event.at)
+                return {"doubt": doubt}
+            case OrderAccepted():
+                return {"venue": event.venue, "venue_order_id": event.venue_order_id, "doubt": None}
+            case OrderTriggered():
+                return {"triggered": True}
+            case CancelRequested():
+                return {"cancel_requested": True}
+            case CancelRefused():
+                return {"cancel_requested": False}
+            case OrderCanceled() | OrderExpired() | OrderRejected():
+                return {**self._released(event), "doubt": None, "amendment": None}
+            case AmendRequested():
+                return self._to_be_amended(event)
+            case OrderAmended():
+                return {**self._released(event), **self._amended(event)}
+            case AmendRefused():
+                return {**self._released(event), "amendment": None}
+            case SubmissionDeferred() | OrderUnconfirmed() | VenueAnswered():
+                return {}
             case OrderPlaced():
                 msg = f"order {self.id} was placed twice"
                 raise CorruptHistoryError(msg)
 
-    def _after_fill(self, event: OrderFilled, fill: Fill) -> Order:
-        filled = self.filled + fill.quantity
-        if filled >= self.ticket.quantity:
-            status = OrderStatus.FILLED
-        elif self.status in _ENDED:
-            status = self.status  # a late fill does not bring the rest back
-        else:
-            status = OrderStatus.PARTIALLY_FILLED
-        return evolve(
-            self,
-            version=self.version + 1,
-            updated_at=event.at,
-            status=status,
-            filled=filled,
-            paid=self.paid + fill.price.notional(fill.quantity, self.ticket.symbol),
-            fees=self.fees + fill.fee if fill.fee.currency == self.fees.currency else self.fees,
-            reserved=self.reserved - event.reservation_used,
-            closing=self.closing - event.closing_used,
-            fill_ids=self.fill_ids | {fill.id},
+    def _filled(self, event: OrderFilled, fill: Fill) -> dict[str, object]:
+        return {
+            "filled": self.filled + fill.quantity,
+            "paid": self.paid + fill.price.notional(fill.quantity, self.ticket.symbol),
+            "fees": self.fees + fill.fee if fill.fee.currency == self.fees.currency else self.fees,
+            "reserved": self.reserved - event.reservation_used,
+            "closing": self.closing - event.closing_used,
+            "fill_ids": self.fill_ids | {fill.id},
+            "doubt": None,
+        }
+
+    def _released(
+        self, event: OrderCanceled | OrderExpired | OrderRejected | OrderAmended | AmendRefused
+    ) -> dict[str, object]:
+        return {
+            "reserved": self.reserved - event.released,
+            "closing": self.closing - event.closing_released,
+        }
+
+    def _to_be_amended(self, event: AmendRequested) -> dict[str, object]:
+        return {
+            "amendment": PendingAmendment(
+                quantity=event.quantity,
+                limit_price=event.limit_price,
+                stop_price=event.stop_price,
+                reserved_more=event.reserved_more,
+                reserved_spare=event.reserved_spare,
+                closing_more=event.closing_more,
+                closing_spare=event.closing_spare,
+            ),
+            "reserved": self.reserved + event.reserved_more,
+            "closing": self.closing + event.closing_more,
+        }
+
+    def _amended(self, event: OrderAmended) -> dict[str, object]:
+        ticket = replace(
+            self.ticket,
+            quantity=event.quantity,
+            limit_price=event.limit_price,
+            stop_price=event.stop_price,
         )
+        return {"ticket": ticket, "amendment": None}
 
     @staticmethod
     def from_events(events: Iterable[OrderEvent]) -> Order:
         """Fold a whole history. Raises CorruptHistoryError."""
         return fold(Order.begin, events)
+
+
+def _more(wanted: Money, there: Money) -> Money:
+    return wanted - there if wanted > there else Money.zero(wanted.currency)
+
+
+def _beyond(wanted: Quantity, there: Quantity) -> Quantity:
+    return wanted - there if wanted > there else _NOTHING

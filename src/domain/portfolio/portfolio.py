@@ -9,7 +9,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
-from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderFilled
+from traderbot.domain.orders.events import (
+    AmendRefused,
+    AmendRequested,
+    OrderAmended,
+    OrderApproved,
+    OrderEnded,
+    OrderFilled,
+)
 from traderbot.domain.orders.ticket import Side, Ticket
 from traderbot.domain.portfolio.errors import InsufficientFundsError, InvalidTransferError
 from traderbot.domain.portfolio.events import (
@@ -152,16 +159,35 @@ class Portfolio:
             ),
         )
 
-    def release(self, ticket: Ticket, canceled: OrderCanceled) -> tuple[PortfolioEvent, ...]:
-        """Free what a canceled order had set aside."""
+    def reserve_more(self, ticket: Ticket, asked: AmendRequested) -> tuple[PortfolioEvent, ...]:
+        """Set aside what a change of an order may cost beside what it holds already."""
+        if not asked.reserved_more and not asked.closing_more:
+            return ()
+        return (
+            ExposureReserved(
+                portfolio_id=self.id,
+                at=asked.at,
+                order_id=asked.order_id,
+                symbol=ticket.symbol,
+                cash=asked.reserved_more,
+                closing=asked.closing_more,
+            ),
+        )
+
+    def release(
+        self, ticket: Ticket, ended: OrderEnded | OrderAmended | AmendRefused
+    ) -> tuple[PortfolioEvent, ...]:
+        """Free what an order had set aside that ended, or that needs less from now on."""
+        if not isinstance(ended, OrderEnded) and not ended.released and not ended.closing_released:
+            return ()
         return (
             ExposureReleased(
                 portfolio_id=self.id,
-                at=canceled.at,
-                order_id=canceled.order_id,
+                at=ended.at,
+                order_id=ended.order_id,
                 symbol=ticket.symbol,
-                cash=canceled.released,
-                closing=canceled.closing_released,
+                cash=ended.released,
+                closing=ended.closing_released,
             ),
         )
 

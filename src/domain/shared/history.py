@@ -7,8 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from traderbot.domain.shared.errors import (
     CorruptHistoryError,
-    CurrencyMismatchError,
-    InvalidValueError,
+    DomainError,
 )
 
 E = TypeVar("E")
@@ -55,7 +54,7 @@ def step(begin: Callable[[E], A], state: A | None, event: E) -> A:
     """
     try:
         after = begin(event) if state is None else state.apply(event)
-    except (InvalidValueError, CurrencyMismatchError, ValueError) as error:
+    except (DomainError, ValueError) as error:
         msg = f"{type(event).__name__} cannot have followed: {error}"
         raise CorruptHistoryError(msg) from error
     if after is None:  # an event of another kind of aggregate: none of the cases fits

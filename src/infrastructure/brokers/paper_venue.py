@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from traderbot.application.ports.venue import VenueFill, WorkingOrder
+from traderbot.application.ports.bar_venue import VenueFill
+from traderbot.application.ports.venue import WorkingOrder
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.instrument import default_instrument
 from traderbot.domain.orders.ticket import Fill, OrderKind, Side

@@ -20,6 +20,7 @@ import msgspec
 
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.fields import LATER
 from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.shared.values import (
     Currency,
@@ -127,29 +128,41 @@ def wire_of(kind: Any) -> Wire:  # noqa: ANN401 - any annotation
 def wire_of_dataclass(kind: Any, *, without: tuple[str, ...] = ()) -> Wire:  # noqa: ANN401 - any dataclass
     """Return how instances of a dataclass travel: as an object, field by field, keys sorted.
 
-    `decode` takes the fields left out as further arguments, in the order they are named.
+    A field declared as LATER is left out where it has its default. `decode` takes the fields
+    left out as further arguments, in the order they are named.
     """
     hints = get_type_hints(kind)
-    names = sorted(field.name for field in dataclasses.fields(kind) if field.name not in without)
-    wires = {name: wire_of(hints[name]) for name in names}
+    fields = {it.name: it for it in dataclasses.fields(kind) if it.name not in without}
+    wires = {name: wire_of(hints[name]) for name in sorted(fields)}
+    later = {name: it.default for name, it in fields.items() if it.metadata == LATER}
     struct = msgspec.defstruct(
         f"{kind.__name__}Wire",
-        [(name, wire.type) for name, wire in wires.items()],
+        [
+            (name, wire.type, later[name]) if name in later else (name, wire.type)
+            for name, wire in wires.items()
+        ],
         forbid_unknown_fields=True,
+        omit_defaults=True,
+        kw_only=True,
         gc=False,  # it lives for a moment, and nothing in it can point back to it
     )
     decoders = {name: wire.decode for name, wire in wires.items()}
-    return Wire(struct, _compile_encode(wires), maker_of(kind, decoders, without))
+    return Wire(struct, _compile_encode(wires, later), maker_of(kind, decoders, without))
 
 
-def _compile_encode(wires: Mapping[str, Wire]) -> Convert:
-    # One generated expression instead of a loop over the fields: half the time per event.
-    convert = {f"_{name}": wire.encode for name, wire in wires.items() if wire.encode}
-    items = ", ".join(
-        f'"{name}": _{name}(it.{name})' if wire.encode else f'"{name}": it.{name}'
-        for name, wire in wires.items()
-    )
-    return eval(f"lambda it: {{{items}}}", convert)  # type: ignore[no-any-return]  # noqa: S307 - our own field names
+def _compile_encode(wires: Mapping[str, Wire], later: Mapping[str, Any]) -> Convert:
+    # One generated function instead of a loop over the fields: half the time per event.
+    scope: dict[str, Any] = {f"_{name}": wire.encode for name, wire in wires.items()}
+    values = {
+        name: f"_{name}(it.{name})" if wire.encode else f"it.{name}" for name, wire in wires.items()
+    }
+    always = ", ".join(f'"{name}": {it}' for name, it in values.items() if name not in later)
+    lines = [f"    said = {{{always}}}"]
+    for name, default in later.items():
+        lines.append(f"    if it.{name} != {default!r}: said['{name}'] = {values[name]}")
+    source = "\n".join(["def encode(it):", *lines, "    return said"])
+    exec(source, scope)  # noqa: S102 - our own field names
+    return scope["encode"]  # type: ignore[no-any-return]
 
 
 def _optional(inner: Wire) -> Wire:

@@ -9,7 +9,15 @@ from typing import Final
 from traderbot.application.ports.recorded import DomainEvent, Recorded
 from traderbot.domain.bots.events import BotStarted, BotStopped
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
-from traderbot.domain.orders.events import OrderCanceled, OrderFilled, OrderRefused
+from traderbot.domain.orders.events import (
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderRefused,
+    OrderRejected,
+    OrderUnconfirmed,
+    SubmissionUnknown,
+)
 from traderbot.domain.portfolio.events import CashCorrected, CashDeposited, CashWithdrawn
 from traderbot.domain.users.events import UserDeactivated
 
@@ -18,6 +26,10 @@ NOTABLE: Final[frozenset[type]] = frozenset(
         OrderFilled,
         OrderRefused,
         OrderCanceled,
+        OrderExpired,
+        OrderRejected,
+        SubmissionUnknown,
+        OrderUnconfirmed,
         CashDeposited,
         CashWithdrawn,
         CashCorrected,
@@ -28,7 +40,14 @@ NOTABLE: Final[frozenset[type]] = frozenset(
         ParkedDiscarded,
     }
 )
-_ALARMING: Final = (OrderRefused, EpochStarted, ParkedDiscarded)
+_ALARMING: Final = (
+    OrderRefused,
+    OrderRejected,
+    SubmissionUnknown,
+    OrderUnconfirmed,
+    EpochStarted,
+    ParkedDiscarded,
+)
 _LONGEST: Final = 300
 
 
@@ -61,10 +80,24 @@ def _of_trading(event: DomainEvent) -> str | None:
         case OrderRefused():
             broken = ", ".join(f"{it.code} (limit {it.limit}, {it.value})" for it in event.reasons)
             return f"order {event.order_id} was refused: {broken}"
-        case OrderCanceled():
-            return f"order {event.order_id} was canceled: {event.reason}"
         case CashDeposited() | CashWithdrawn() | CashCorrected():
             return f"portfolio {event.portfolio_id}: {_of_cash(event)}"
+        case _:
+            return _of_venue(event)
+
+
+def _of_venue(event: DomainEvent) -> str | None:
+    match event:
+        case OrderCanceled():
+            return f"order {event.order_id} was canceled: {event.reason}"
+        case OrderExpired():
+            return f"order {event.order_id} has expired: {event.reason}"
+        case OrderRejected():
+            return f"order {event.order_id} was rejected by the venue: {event.reason}"
+        case SubmissionUnknown():
+            return f"order {event.order_id}: nobody knows whether the venue has it: {event.cause}"
+        case OrderUnconfirmed():
+            return f"order {event.order_id} needs a person to look: {event.reason}"
         case _:
             return None
 

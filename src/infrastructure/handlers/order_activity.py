@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import Connection
 
 from traderbot.application.ports.recorded import Recorded
 from traderbot.domain.orders.events import (
+    CancelRefused,
+    CancelRequested,
     OrderAccepted,
+    OrderAmended,
     OrderApproved,
-    OrderCanceled,
     OrderEvent,
     OrderFilled,
     OrderPlaced,
     OrderRefused,
 )
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus, next_status
 from traderbot.domain.shared.decimals import ZERO, add
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.infrastructure.handlers.declared import EventHandler
@@ -26,16 +28,16 @@ from traderbot.infrastructure.persistence.projection_tables import (
     OrderTimelineRow,
 )
 
-_EVENTS: Final = frozenset(
-    {OrderPlaced, OrderApproved, OrderRefused, OrderAccepted, OrderFilled, OrderCanceled}
-)
+_EVENTS: Final = frozenset(get_args(OrderEvent))
 # Whatever has not come to its end is working.
 _ENDS: Final = {
     OrderStatus.REFUSED.value: "refused",
+    OrderStatus.REJECTED.value: "rejected",
     OrderStatus.FILLED.value: "filled",
     OrderStatus.CANCELED.value: "canceled",
+    OrderStatus.EXPIRED.value: "expired",
 }
-_NONE_YET: Final = {"working": 0, "refused": 0, "filled": 0, "canceled": 0}
+_NONE_YET: Final = {"working": 0, **dict.fromkeys(_ENDS.values(), 0)}
 
 
 def order_activity() -> EventHandler:
@@ -83,40 +85,42 @@ def _placed(event: OrderPlaced) -> dict[str, Any]:
         "first_fill_at": None,
         "last_fill_at": None,
         "closed_at": None,
+        "cancel_requested": False,
     }
 
 
 def _after(row: dict[str, Any], event: OrderEvent) -> dict[str, Any]:
     """Return the row after an event; statuses are those of the order itself."""
-    status = row["status"]
+    if isinstance(event, OrderPlaced):
+        msg = f"order {event.order_id} was placed twice"
+        raise CorruptHistoryError(msg)
+    status = next_status(
+        OrderStatus(row["status"]),
+        event,
+        quantity=row["quantity"],
+        filled=row["filled"],
+        cancel_requested=row["cancel_requested"],
+    ).value
     more: dict[str, Any] = {}
     match event:
-        case OrderPlaced():
-            msg = f"order {event.order_id} was placed twice"
-            raise CorruptHistoryError(msg)
-        case OrderApproved():
-            status, more = OrderStatus.APPROVED.value, {"decided_at": event.at}
-        case OrderRefused():
-            status, more = OrderStatus.REFUSED.value, {"decided_at": event.at}
+        case OrderApproved() | OrderRefused():
+            more = {"decided_at": event.at}
         case OrderAccepted():
-            more = {"accepted_at": event.at}
-            if status == OrderStatus.APPROVED.value:
-                status = OrderStatus.ACCEPTED.value
-        case OrderCanceled():
-            status = OrderStatus.CANCELED.value
+            more = {"accepted_at": row["accepted_at"] or event.at}
         case OrderFilled(fill=fill):
-            filled = add(row["filled"], fill.quantity.value)
             more = {
-                "filled": filled,
+                "filled": add(row["filled"], fill.quantity.value),
                 "fills": row["fills"] + 1,
                 "first_fill_at": row["first_fill_at"] or event.at,
                 "last_fill_at": event.at,
             }
-            if filled >= row["quantity"]:
-                status = OrderStatus.FILLED.value
-            elif status not in _ENDS:  # a late fill does not bring the rest back
-                status = OrderStatus.PARTIALLY_FILLED.value
-    closed_at = row["closed_at"] or (event.at if status in _ENDS else None)
+        case CancelRequested() | CancelRefused():
+            more = {"cancel_requested": isinstance(event, CancelRequested)}
+        case OrderAmended(quantity=quantity):
+            more = {"quantity": quantity.value}
+        case _:
+            pass
+    closed_at = (row["closed_at"] or event.at) if status in _ENDS else None
     return {**row, **more, "status": status, "closed_at": closed_at}
 
 

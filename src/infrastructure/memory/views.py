@@ -16,7 +16,7 @@ from traderbot.application.views import (
     TradeView,
     UserView,
 )
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.infrastructure.memory.store import Memory
 from traderbot.infrastructure.persistence.mappers import (

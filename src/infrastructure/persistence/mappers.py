@@ -22,7 +22,8 @@ from traderbot.application.views import (
 )
 from traderbot.domain.bots.bot_run import BotRun, BotStatus
 from traderbot.domain.market.timeframe import Timeframe
-from traderbot.domain.orders.order import Order, OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Check, OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.portfolio.portfolio import Cash, Portfolio
 from traderbot.domain.portfolio.position import Position
@@ -36,6 +37,7 @@ from traderbot.domain.shared.values import (
     trusted_quantity,
 )
 from traderbot.domain.users.user import Role, User
+from traderbot.infrastructure.persistence.order_details import OrderDetails
 from traderbot.infrastructure.persistence.tables import (
     BalanceRow,
     BotRunRow,
@@ -74,6 +76,15 @@ def working_order(row: OrderRow, fills: int) -> WorkingOrder:
         remaining=order.remaining,
         placed_at=order.placed_at,
         fills=fills,
+        client_order_id=order.venue_client_id,
+        venue=order.venue,
+        venue_order_id=order.venue_order_id,
+        status=order.status,
+        cancel_requested=order.cancel_requested,
+        triggered=order.triggered,
+        amendment=order.amendment,
+        doubt=order.doubt,
+        attempts=order.attempts,
     )
 
 
@@ -144,6 +155,7 @@ def bot_run_view(row: BotRunRow) -> BotRunView:
 
 def _order(row: OrderRow) -> Order:
     quote = currency(row.currency)
+    details = OrderDetails(row.details)
     ticket = Ticket(
         portfolio_id=PortfolioId(row.portfolio_id),
         symbol=symbol(row.symbol),
@@ -152,6 +164,10 @@ def _order(row: OrderRow) -> Order:
         kind=OrderKind(row.kind),
         limit_price=None if row.limit_price is None else trusted_price(row.limit_price),
         time_in_force=TimeInForce(row.time_in_force),
+        stop_price=None if row.stop_price is None else trusted_price(row.stop_price),
+        expires_at=row.expires_at,
+        client_order_id=row.client_order_id,
+        **details.ticket,
     )
     return Order(
         id=OrderId(row.order_id),
@@ -167,15 +183,18 @@ def _order(row: OrderRow) -> Order:
         paid=trusted_money(row.paid, quote),
         fees=trusted_money(row.fees, quote),
         reasons=_reasons(row.reasons),
+        venue=row.venue,
+        account=row.account,
         venue_order_id=row.venue_order_id,
         version=row.stream_version,
+        **details.order,
     )
 
 
 def _reasons(text: str) -> tuple[Check, ...]:
     if text == "[]":
         return ()
-    return tuple(Check(it["code"], it["limit"], it["value"]) for it in json.loads(text))
+    return tuple(Check(**it) for it in json.loads(text))
 
 
 def _cash(row: BalanceRow) -> Cash:

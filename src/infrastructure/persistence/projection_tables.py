@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from sqlalchemy import false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from traderbot.infrastructure.persistence.tables import ONE_TREE, Base
@@ -36,6 +37,7 @@ class OrderTimelineRow(Base):
     first_fill_at: Mapped[datetime | None]
     last_fill_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(server_default=false())
 
 
 class OrderActivityRow(Base):
@@ -51,6 +53,8 @@ class OrderActivityRow(Base):
     refused: Mapped[int]
     filled: Mapped[int]
     canceled: Mapped[int]
+    expired: Mapped[int] = mapped_column(server_default=text("0"))
+    rejected: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class DailyProfitRow(Base):

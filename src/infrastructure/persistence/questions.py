@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 from sqlalchemy.orm import InstrumentedAttribute
 
 from traderbot.application.ports.views import OrderFilter
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.shared.ids import UserId
 from traderbot.infrastructure.persistence.paging import id_after
 from traderbot.infrastructure.persistence.tables import (

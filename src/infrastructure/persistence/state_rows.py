@@ -23,6 +23,7 @@ from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.users.user import User
+from traderbot.infrastructure.persistence.order_details import details_text
 from traderbot.infrastructure.persistence.statements import Row
 from traderbot.infrastructure.persistence.tables import (
     BalanceRow,
@@ -98,6 +99,12 @@ def _order_rows(_before: Order | None, order: Order, _events: Iterable[Versioned
         ticket.symbol.quote.code,
         _reasons(order),
         order.venue_order_id,
+        plain(ticket.stop_price.value) if ticket.stop_price else None,
+        instant_text(ticket.expires_at) if ticket.expires_at else None,
+        ticket.client_order_id,
+        order.venue,
+        order.account,
+        details_text(order),
         instant_text(order.placed_at),
         instant_text(order.updated_at),
         order.version,

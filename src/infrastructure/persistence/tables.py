@@ -14,6 +14,7 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.infrastructure.persistence.metadata import metadata as shared_metadata
 from traderbot.infrastructure.persistence.types import ExactDecimal, UtcInstant
 
@@ -166,8 +167,13 @@ class PositionRow(Base):
     stream_version: Mapped[int]
 
 
+# Written as `questions.IS_OPEN` comes out, or SQLite would not use the index for it.
+OPEN_STATUSES = ", ".join(f"'{status.value}'" for status in OrderStatus if status.is_open)
+_IS_OPEN = f"status IN ({OPEN_STATUSES})"
+
+
 class OrderRow(Base):
-    """State of an order stream."""
+    """State of an order stream. `details` holds what no question asks for, as JSON."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -175,8 +181,17 @@ class OrderRow(Base):
         Index(
             "ix_orders_open_symbol",
             "symbol",
-            sqlite_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
-            postgresql_where=text("status IN ('approved', 'accepted', 'partially_filled')"),
+            sqlite_where=text(_IS_OPEN),
+            postgresql_where=text(_IS_OPEN),
+        ),
+        # The caller's own name for an order, given once in a portfolio.
+        Index(
+            "ix_orders_client_order_id",
+            "portfolio_id",
+            "client_order_id",
+            unique=True,
+            sqlite_where=text("client_order_id IS NOT NULL"),
+            postgresql_where=text("client_order_id IS NOT NULL"),
         ),
         ONE_TREE,
     )
@@ -200,6 +215,12 @@ class OrderRow(Base):
     currency: Mapped[str]
     reasons: Mapped[str]
     venue_order_id: Mapped[str | None]
+    stop_price: Mapped[Decimal | None]
+    expires_at: Mapped[datetime | None]
+    client_order_id: Mapped[str | None]
+    venue: Mapped[str | None]
+    account: Mapped[str | None]
+    details: Mapped[str] = mapped_column(server_default=text("'{}'"))
     placed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     stream_version: Mapped[int]

@@ -111,7 +111,7 @@ def list_(
 ) -> None:
     """List orders, newest first. Those of all users, unless one is named."""
     from traderbot.application.ports.views import OrderFilter
-    from traderbot.domain.orders.order import OrderStatus
+    from traderbot.domain.orders.lifecycle import OrderStatus
     from traderbot.domain.orders.ticket import Side
     from traderbot.domain.shared.values import symbol as symbol_of
     from traderbot.presentation.cli.acting import asked_user, portfolio_id

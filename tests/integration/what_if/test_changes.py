@@ -24,7 +24,7 @@ from tests.integration.what_if.trading import (
 )
 from traderbot.application.ports.what_if import BadQuestionError, PortfolioChange, WhatIfAnswer
 from traderbot.bootstrap import Traderbot
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.shared.ids import PortfolioId
 from traderbot.domain.shared.instants import instant_text
 

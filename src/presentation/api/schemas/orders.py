@@ -12,7 +12,7 @@ from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.views import OrderView, Page
-from traderbot.domain.orders.order import OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Quantity, symbol

@@ -39,7 +39,8 @@ from traderbot.domain.orders.events import (
     OrderPlaced,
     OrderRefused,
 )
-from traderbot.domain.orders.order import Order, OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Fill
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
@@ -204,7 +205,7 @@ def test_the_last_fill_heard_twice_changes_nothing_either() -> None:
 
 
 def test_a_fill_that_arrives_after_a_cancel_is_recorded() -> None:
-    order = Order.from_events([placed(quantity="10"), canceled()])
+    order = Order.from_events([placed(quantity="10"), approved(), canceled(released="1050 USD")])
     fill = a_fill(quantity="4")
     assert order.record_fill(fill) == (
         OrderFilled(
@@ -336,7 +337,8 @@ def test_an_order_that_is_not_open_cannot_be_canceled(
 
 @pytest.mark.parametrize("status", list(OrderStatus))
 def test_an_order_is_open_while_the_venue_may_still_trade_it(status: OrderStatus) -> None:
-    assert status.is_open is (status in {"approved", "accepted", "partially_filled"})
+    ended = {"placed", "refused", "filled", "canceled", "expired", "rejected"}
+    assert status.is_open is (status not in ended)
 
 
 # --- histories --------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ from tests.builders import (
     withdrawn,
 )
 from traderbot.domain.orders.events import OrderApproved, OrderCanceled, OrderEvent, OrderFilled
-from traderbot.domain.orders.order import Order, OrderStatus
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.portfolio.events import (
     CashCorrected,

@@ -16,7 +16,30 @@ from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.market.events import BarsRecorded
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
-from traderbot.domain.orders.ticket import Fill, OrderKind, Ticket
+from traderbot.domain.orders.events import (
+    AmendRefused,
+    AmendRequested,
+    CancelRefused,
+    CancelRequested,
+    OrderAmended,
+    OrderExpired,
+    OrderNotFound,
+    OrderRejected,
+    OrderSubmitting,
+    OrderTriggered,
+    OrderUnconfirmed,
+    SubmissionDeferred,
+    SubmissionUnknown,
+    VenueAnswered,
+)
+from traderbot.domain.orders.ticket import (
+    Check,
+    Exits,
+    Fill,
+    OrderKind,
+    Ticket,
+    TimeInForce,
+)
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
 
@@ -50,6 +73,83 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "order.refused": builders.refused(),
     "order.accepted": builders.accepted(),
     "order.filled": builders.filled(fee="0.001 BTC", used="12.5 USD", closing_used="1", at=_AT),
+    "order.submitting": OrderSubmitting(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        venue="binance",
+        account="main",
+        client_order_id=builders.ORDER_ID.replace("-", ""),
+        attempt=1,
+    ),
+    "order.submission_deferred": SubmissionDeferred(
+        order_id=builders.ORDER_ID, at=_AT, attempt=1, reason="connection refused"
+    ),
+    "order.submission_unknown": SubmissionUnknown(
+        order_id=builders.ORDER_ID, at=_AT, attempt=2, cause="HTTP 503"
+    ),
+    "order.not_found": OrderNotFound(order_id=builders.ORDER_ID, at=_AT, times=2),
+    "order.unconfirmed": OrderUnconfirmed(
+        order_id=builders.ORDER_ID, at=_AT, reason="the venue has not answered for a minute"
+    ),
+    "order.venue_answered": VenueAnswered(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        venue="alpaca",
+        call="find",
+        outcome="rejected",
+        raw='{"code": 40310000, "message": "insufficient \u20ac"}',
+    ),
+    "order.rejected": OrderRejected(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        code="INSUFFICIENT_FUNDS",
+        reason="Account has insufficient balance for requested action.",
+        released=Money.parse("1050 USD"),
+        closing_released=Quantity("0.5"),
+    ),
+    "order.triggered": OrderTriggered(order_id=builders.ORDER_ID, at=_AT, price=Price("99.5")),
+    "order.cancel_requested": CancelRequested(
+        order_id=builders.ORDER_ID, at=_AT, reason="asked by the owner"
+    ),
+    "order.cancel_refused": CancelRefused(
+        order_id=builders.ORDER_ID, at=_AT, reason="too late to cancel"
+    ),
+    "order.expired": OrderExpired(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        reason="the day is over",
+        released=Money.parse("0.01 USD"),
+        closing_released=Quantity(3),
+    ),
+    "order.amend_requested": AmendRequested(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        quantity=Quantity("12.5"),
+        limit_price=Price("101.25"),
+        stop_price=None,
+        reserved_more=Money.parse("250 USD"),
+        reserved_spare=Money.parse("0 USD"),
+        closing_more=Quantity(0),
+        closing_spare=Quantity("0.5"),
+        checks=(Check("INSUFFICIENT_FUNDS", "9000 USD", "1300 USD"),),
+        limits_version="settings portfolio:3",
+    ),
+    "order.amended": OrderAmended(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        quantity=Quantity(8),
+        limit_price=None,
+        stop_price=Price("90"),
+        released=Money.parse("20 USD"),
+        closing_released=Quantity(1),
+    ),
+    "order.amend_refused": AmendRefused(
+        order_id=builders.ORDER_ID,
+        at=_AT,
+        reason="order is already filled",
+        released=Money.parse("250 USD"),
+        closing_released=Quantity(0),
+    ),
     "order.canceled": builders.canceled(reason="</script>\u2028", released="7 USD"),
     "bot.started": builders.started(parameters={"period": "14", "Z": "1", "a": ""}),
     "bot.decided": builders.decided(signal="BUY", order_id=_OTHER_ORDER, blocking_code=None),
@@ -120,8 +220,41 @@ def _any_dataclass(kind: type) -> st.SearchStrategy[Any]:
     fields = {name: any_of(hint) for name, hint in get_type_hints(kind).items()}
     if kind in (Ticket, Fill):  # of nothing there is none
         fields["quantity"] = any_of(Quantity).filter(bool)
-    if kind is Ticket:  # its fields depend on each other
-        market = fields | {"kind": st.just(OrderKind.MARKET), "limit_price": st.none()}
-        limit = fields | {"kind": st.just(OrderKind.LIMIT), "limit_price": any_of(Price)}
-        return st.builds(Ticket, **market) | st.builds(Ticket, **limit)
+    if kind is Ticket:
+        return _any_ticket(fields)
+    if kind is Exits:
+        fields["take_profit"] = any_of(Price)
     return st.builds(kind, **fields)
+
+
+def _any_ticket(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Ticket]:
+    """Return a strategy for tickets whose fields do not contradict each other."""
+    bare = {
+        name: st.none()
+        for name in ("limit_price", "stop_price", "trail", "trail_bps", "expires_at", "exits")
+    }
+    plainest = {
+        **fields,
+        **bare,
+        "time_in_force": st.sampled_from([TimeInForce.GTC, TimeInForce.DAY]),
+        "post_only": st.just(value=False),
+        "reduce_only": st.booleans(),
+        "client_order_id": st.none() | st.from_regex(r"[A-Za-z0-9-]{1,32}", fullmatch=True),
+    }
+    price, kind = any_of(Price), st.just
+    dated = {
+        "time_in_force": st.just(TimeInForce.GTD),
+        "expires_at": any_of(datetime),
+        "reduce_only": st.just(value=False),
+        "exits": any_of(Exits),
+    }
+    ways: list[dict[str, st.SearchStrategy[Any]]] = [
+        {"kind": kind(OrderKind.MARKET)},
+        {"kind": kind(OrderKind.LIMIT), "limit_price": price, "post_only": st.booleans()},
+        {"kind": kind(OrderKind.LIMIT), "limit_price": price, **dated},
+        {"kind": kind(OrderKind.STOP), "stop_price": price},
+        {"kind": kind(OrderKind.STOP_LIMIT), "stop_price": price, "limit_price": price},
+        {"kind": kind(OrderKind.TRAILING_STOP), "trail": price},
+        {"kind": kind(OrderKind.TRAILING_STOP), "trail_bps": st.decimals("0.5", "9999", places=2)},
+    ]
+    return st.one_of(*(st.builds(Ticket, **{**plainest, **way}) for way in ways))

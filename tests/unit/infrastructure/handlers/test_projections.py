@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests import builders
 from tests.builders import ORDER_ID, PORTFOLIO_ID, USER_ID, later
+from tests.unit.infrastructure.event_store.examples import EXAMPLES
 from tests.unit.infrastructure.handlers.feeding import Fed
 from tests.unit.infrastructure.handlers.histories import histories
 from traderbot.application.ports.event_bus import HandlerKind, ReplayPolicy, Start
@@ -20,11 +22,11 @@ from traderbot.application.ports.recorded import DomainEvent
 from traderbot.domain.market.events import BarsRecorded
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.orders.events import OrderEvent
-from traderbot.domain.orders.order import Order, OrderStatus
+from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.portfolio.position import Position
 from traderbot.domain.shared.decimals import EXACT, ZERO, multiply
-from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.errors import CorruptHistoryError, DomainError
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import currency, symbol
 from traderbot.infrastructure.handlers.declared import EventHandler
@@ -124,22 +126,29 @@ def test_an_orders_way_is_kept_with_its_times() -> None:
         "first_fill_at": later(4),
         "last_fill_at": later(5),
         "closed_at": later(5),
+        "cancel_requested": False,
     }
 
 
+_LATER_EVENTS = tuple(
+    EXAMPLES[name]
+    for name in EXAMPLES
+    if isinstance(EXAMPLES[name], OrderEvent) and name not in ("order.placed", "order.filled")
+)
 _STEPS = st.lists(
     st.sampled_from(
         (
             builders.approved(),
             builders.accepted(),
             builders.canceled(),
+            *_LATER_EVENTS,
             builders.filled(quantity="3"),
             builders.filled(quantity="7"),
             builders.filled(quantity="12"),
             builders.refused(),
         )
     ),
-    max_size=8,
+    max_size=12,
 )
 
 
@@ -147,15 +156,19 @@ _STEPS = st.lists(
 def test_the_status_is_that_of_the_order_itself_and_it_is_counted_once(
     steps: list[OrderEvent],
 ) -> None:
-    events = [builders.placed(), *steps]
+    events: list[OrderEvent] = [builders.placed()]
+    for step in steps:
+        with suppress(CorruptHistoryError, DomainError):  # it cannot have followed
+            Order.from_events(events).apply(step)
+            events.append(step)
     fed = Fed(order_activity()).feed(events)
     order = Order.from_events(events)
     (row,) = fed.rows(OrderTimelineRow)
     assert (row["status"], row["filled"]) == (order.status.value, order.filled.value)
     (activity,) = fed.rows(OrderActivityRow)
-    ended = {OrderStatus.FILLED, OrderStatus.REFUSED, OrderStatus.CANCELED}
-    where = order.status.value if order.status in ended else "working"
-    names = ("working", "refused", "filled", "canceled")
+    ended = ("refused", "rejected", "filled", "canceled", "expired")
+    where = order.status.value if order.status.value in ended else "working"
+    names = ("working", *ended)
     assert {name: activity[name] for name in names} == {**dict.fromkeys(names, 0), where: 1}
 
 
