@@ -180,6 +180,7 @@ class OrderView:
     venue: str | None = None
     account: str | None = None
     attempts: int = 0
+    not_found: int = 0
     cancel_requested: bool = False
     triggered: bool = False
     limits_version: str = "settings"
@@ -226,6 +227,7 @@ class OrderView:
             venue=order.venue,
             account=order.account,
             attempts=order.attempts,
+            not_found=order.doubt.not_found if order.doubt else 0,
             cancel_requested=order.cancel_requested,
             triggered=order.triggered,
             limits_version=order.limits_version,

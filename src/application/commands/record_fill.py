@@ -9,7 +9,7 @@ from traderbot.application.errors import NotFoundError
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.views import OrderView
-from traderbot.domain.orders.events import OrderFilled
+from traderbot.domain.orders.events import OrderEvent, OrderFilled
 from traderbot.domain.orders.ticket import Fill
 from traderbot.domain.shared.ids import OrderId
 
@@ -39,10 +39,14 @@ class RecordAcceptanceHandler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFill(Command[OrderView]):
-    """The venue traded some or all of the order."""
+    """The venue traded some or all of the order. `raw` is how it said so, in answer to `call`."""
 
     order_id: OrderId
     fill: Fill
+    venue: str = ""
+    call: str = "stream"
+    raw: str = ""
+    venue_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,15 @@ class RecordFillHandler:
         portfolio = unit.portfolios.find(order.ticket.portfolio_id)
         if portfolio is None:
             raise NotFoundError("portfolio", order.ticket.portfolio_id)
-        filled = unit.orders.record(order.id, events)
+        said: tuple[OrderEvent, ...] = ()
+        if command.raw:
+            said = order.hear(
+                command.venue, command.call, "traded", command.raw, at=command.fill.at
+            )
+        if command.venue_order_id is not None:  # a trade may be the first word of the venue
+            accepted = order.accept(command.venue, command.venue_order_id, at=command.fill.at)
+            said = (*said, *accepted)
+        filled = unit.orders.record(order.id, (*said, *events))
         for event in events:
             assert isinstance(event, OrderFilled)  # noqa: S101 - what `record_fill` answers with
             booked = portfolio.book(order.ticket, event, order.bot_run_id)

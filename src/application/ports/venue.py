@@ -37,6 +37,8 @@ class WorkingOrder:
     placed_at: datetime
     client_order_id: str = ""
     fills: int = 0  # how many it had already; names the next one
+    filled: Quantity = Quantity(0)  # noqa: RUF009 - immutable
+    updated_at: datetime | None = None
     status: OrderStatus = OrderStatus.APPROVED
     venue: str | None = None
     venue_order_id: str | None = None

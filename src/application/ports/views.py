@@ -132,6 +132,10 @@ class Views(Protocol):
         """Return an order as the venue needs to know it, if it is open."""
         ...
 
+    def sent_order(self, order_id: OrderId) -> WorkingOrder | None:
+        """Return an order as the venue needs to know it, ended or not."""
+        ...
+
     def working_orders(self) -> Sequence[WorkingOrder]:
-        """Return every open order, oldest first: what the paper venue must remember."""
+        """Return every open order, oldest first."""
         ...

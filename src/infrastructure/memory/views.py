@@ -189,17 +189,26 @@ class MemoryViews:
             found = [] if row is None else self._working([row])
         return found[0] if found else None
 
+    def sent_order(self, order_id: OrderId) -> WorkingOrder | None:
+        """Return an order as the venue needs to know it, ended or not."""
+        with self._memory.reading:
+            row = self._memory.row(OrderRow, order_id)
+            found = [] if row is None else self._as_sent([row])
+        return found[0] if found else None
+
     def working_orders(self) -> Sequence[WorkingOrder]:
         """Return every open order, oldest first."""
         with self._memory.reading:
             return self._working(self._memory.rows(OrderRow))
 
     def _working(self, rows: Iterable[OrderRow]) -> list[WorkingOrder]:
+        return self._as_sent(row for row in rows if OrderStatus(row.status).is_open)
+
+    def _as_sent(self, rows: Iterable[OrderRow]) -> list[WorkingOrder]:
         fills: dict[str, int] = {}
         for trade in self._memory.rows(TradeRow):
             fills[trade.order_id] = fills.get(trade.order_id, 0) + 1
-        working = [row for row in rows if OrderStatus(row.status).is_open]
-        oldest_first = sorted(working, key=lambda row: row.order_id)
+        oldest_first = sorted(rows, key=lambda row: row.order_id)
         return [working_order(row, fills.get(row.order_id, 0)) for row in oldest_first]
 
     def _whole(self, rows: Iterable[PortfolioRow]) -> Callable[[PortfolioRow], PortfolioView]:

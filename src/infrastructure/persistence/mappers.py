@@ -76,6 +76,8 @@ def working_order(row: OrderRow, fills: int) -> WorkingOrder:
         remaining=order.remaining,
         placed_at=order.placed_at,
         fills=fills,
+        filled=order.filled,
+        updated_at=order.updated_at,
         client_order_id=order.venue_client_id,
         venue=order.venue,
         venue_order_id=order.venue_order_id,

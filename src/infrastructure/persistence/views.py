@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -214,15 +214,20 @@ class SqlViews:
 
     def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         """Return an order as the venue needs to know it, if it is open."""
+        found = self._working(IS_OPEN, OrderRow.order_id == order_id)
+        return found[0] if found else None
+
+    def sent_order(self, order_id: OrderId) -> WorkingOrder | None:
+        """Return an order as the venue needs to know it, ended or not."""
         found = self._working(OrderRow.order_id == order_id)
         return found[0] if found else None
 
     def working_orders(self) -> Sequence[WorkingOrder]:
         """Return every open order, oldest first."""
-        return self._working(true())
+        return self._working(IS_OPEN)
 
-    def _working(self, condition: ColumnElement[bool]) -> list[WorkingOrder]:
-        question = select_rows(OrderRow).add_columns(FILLS).where(IS_OPEN, condition)
+    def _working(self, *conditions: ColumnElement[bool]) -> list[WorkingOrder]:
+        question = select_rows(OrderRow).add_columns(FILLS).where(*conditions)
         with self._reading() as connection:
             rows = connection.execute(question).all()
         # Sorted here: asked to sort, SQLite walks all orders by id instead of the open ones.

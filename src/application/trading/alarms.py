@@ -1,0 +1,38 @@
+"""What the desk cannot put right by itself: it says so, and somebody decides what stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from traderbot.domain.shared.ids import OrderId
+
+
+class AlarmKind(StrEnum):
+    """What is wrong."""
+
+    UNCONFIRMED = "unconfirmed"  # an order nobody can say the state of
+    OVERFILLED = "overfilled"  # the venue traded more than was asked
+    FOREIGN_ORDER = "foreign_order"  # works at the venue, and we did not send it
+    ORDER_ALIVE = "order_alive"  # ended here, works there
+    ORDER_MISSING = "order_missing"  # works here, and the venue does not know it
+    POSITION = "position"  # the venue holds another quantity than the ledger
+    DIFFERENT_ORDER = "different_order"  # what would be sent is not what was approved
+    STREAM_SILENT = "stream_silent"
+    VENUE_AWAY = "venue_away"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One thing that is wrong. `key` is the same whenever it is noticed again."""
+
+    kind: AlarmKind
+    venue: str
+    key: str
+    sentence: str
+    order_id: OrderId | None = None
+    raw: str = ""
+
+
+Alarms = Callable[[Alarm], None]

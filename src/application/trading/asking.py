@@ -1,0 +1,123 @@
+"""Orders nobody can say the state of: the venue is asked by client order id until it says.
+
+Only evidence ends a doubt. The venue has it, or has ended it: that is recorded. The venue says
+twice, some seconds apart and after it would have shown it, that it has no such order: then it is
+sent once more under the same name, which a venue that has it after all refuses. Anything else:
+a person is called, and the asking goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from traderbot.application.commands.venue_answers import Heard
+from traderbot.application.ports.venue import (
+    Absent,
+    Acknowledged,
+    NotSent,
+    Unclear,
+    WorkingOrder,
+)
+from traderbot.application.trading.alarms import Alarm, AlarmKind
+from traderbot.application.trading.booking import Booking
+from traderbot.application.trading.pace import DeskPace
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.orders.order import PROOFS_OF_ABSENCE
+from traderbot.domain.shared.ids import OrderId
+
+MOST_TRIES = 2  # how often one order may leave
+
+
+@dataclass(slots=True)
+class _Question:
+    """What this process knows of one doubt."""
+
+    since: float
+    next_at: float
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class Asking:
+    """Asks one venue about orders in doubt, each at its own pace."""
+
+    booking: Booking
+    pace: DeskPace
+    monotonic: Callable[[], float]
+    _open: dict[OrderId, _Question] = field(default_factory=dict)
+
+    def is_due(self, order: WorkingOrder) -> bool:
+        """Whether it is time to ask about this order."""
+        now = self.monotonic()
+        question = self._open.get(order.order_id)
+        if question is None:
+            question = self._open[order.order_id] = _Question(since=now, next_at=now)
+        return now >= question.next_at
+
+    def settled(self, still_in_doubt: set[OrderId]) -> None:
+        """Forget every doubt but these."""
+        for order_id in self._open.keys() - still_in_doubt:
+            del self._open[order_id]
+
+    def ask(self, order: WorkingOrder) -> bool:
+        """Ask once. True: it may be sent again, for the venue has proven that it has it not."""
+        question = self._open.setdefault(
+            order.order_id, _Question(since=self.monotonic(), next_at=0.0)
+        )
+        answer = self.booking.hearing.venue.find(order)
+        question.asked += 1
+        question.next_at = self.monotonic() + self.pace.pause(question.asked)
+        match answer:
+            case Acknowledged(order=theirs):
+                self.booking.take(theirs, "find")
+            case Absent(raw=raw):
+                return self._not_found(order, raw, question)
+            case NotSent(reason=reason):
+                self._call_a_person(order, question, reason)
+            case Unclear(cause=cause):
+                self._call_a_person(order, question, cause)
+            case _:
+                assert_never(answer)
+        return False
+
+    def _not_found(self, order: WorkingOrder, raw: str, question: _Question) -> bool:
+        hearing = self.booking.hearing
+        if order.status is OrderStatus.SUBMITTING:
+            # The call may still be on its way: only then do its answers count as proof.
+            hearing.record(
+                order.order_id, "find", Heard.UNCLEAR, raw=raw, reason="nobody heard the answer"
+            )
+            question.since = self.monotonic()
+            return False
+        after = hearing.record(order.order_id, "find", Heard.NOT_FOUND, raw=raw)
+        waited = self.monotonic() - question.since
+        if after.not_found < PROOFS_OF_ABSENCE or waited < self.pace.horizon:
+            self._call_a_person(order, question, "the venue does not know it, and may be late")
+            return False
+        if order.cancel_requested:
+            reason = "it never reached the venue"
+            hearing.record(order.order_id, "find", Heard.CANCELED, raw=raw, reason=reason)
+            return False
+        if after.attempts < MOST_TRIES and after.status == OrderStatus.UNKNOWN.value:
+            return True
+        self._call_a_person(order, question, "sent twice, and the venue knows of neither")
+        return False
+
+    def _call_a_person(self, order: WorkingOrder, question: _Question, why: str) -> None:
+        if order.status is not OrderStatus.UNKNOWN:
+            return
+        if self.monotonic() - question.since < self.pace.give_up:
+            return
+        hearing = self.booking.hearing
+        hearing.record(order.order_id, "find", Heard.GIVEN_UP, reason=why)
+        hearing.alarms(
+            Alarm(
+                kind=AlarmKind.UNCONFIRMED,
+                venue=hearing.venue.name,
+                key=f"{order.order_id}:unconfirmed",
+                sentence=f"order {order.order_id} may be at the venue or not: {why}",
+                order_id=order.order_id,
+            )
+        )

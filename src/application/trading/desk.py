@@ -1,0 +1,299 @@
+"""The trading desk of one venue: sends what is approved, and finds out what became of it.
+
+It acts on what is on record, never on what it remembers: every look reads the open orders again,
+so that whoever starts it after a crash goes on where the log stands. Nothing is sent before the
+first reconciliation succeeded. One process too many does no harm: the intent is a compare-and-set,
+and only whoever recorded it sends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from threading import Event, Lock, Thread
+from time import monotonic as real_monotonic
+from typing import Final
+
+from traderbot.application.errors import ExternalError, VenueUnavailableError
+from traderbot.application.ports.clock import Clock
+from traderbot.application.ports.commands import CommandExecutor
+from traderbot.application.ports.venue import (
+    NotSent,
+    Unclear,
+    Venue,
+    VenueNews,
+    WorkingOrder,
+)
+from traderbot.application.ports.views import Views
+from traderbot.application.trading.alarms import Alarm, AlarmKind, Alarms
+from traderbot.application.trading.asking import Asking
+from traderbot.application.trading.booking import Booking
+from traderbot.application.trading.hearing import Hearing
+from traderbot.application.trading.newsroom import Newsroom
+from traderbot.application.trading.pace import DeskPace
+from traderbot.application.trading.reconciling import Reconciled, Reconciling
+from traderbot.application.trading.sending import DIFFERENT, Sending
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.shared.ids import OrderId
+
+_log = logging.getLogger(__name__)
+_LONGEST_AWAY: Final = 60.0
+_HANDS: Final = 8  # calls to the venue at once
+
+
+class TradingDesk:
+    """Trades at one venue until it is closed. `look` is one round of it, for whoever has the time.
+
+    `alarms` hears, once each, what the desk cannot put right by itself.
+    """
+
+    def __init__(
+        self,
+        executor: CommandExecutor,
+        views: Views,
+        venue: Venue,
+        clock: Clock,
+        *,
+        alarms: Alarms | None = None,
+        pace: DeskPace | None = None,
+        monotonic: Callable[[], float] = real_monotonic,
+    ) -> None:
+        """Begin with nothing but what is on record."""
+        self._views = views
+        self._venue = venue
+        self._clock = clock
+        self._pace = pace or DeskPace()
+        self._monotonic = monotonic
+        self._tell = alarms or _log_alarm
+        self._told: set[str] = set()
+        hearing = Hearing(executor, views, venue, self._alarm)
+        booking = Booking(hearing)
+        self._booking = booking
+        self._sending = Sending(hearing)
+        self._asking = Asking(booking, self._pace, monotonic)
+        self._reconciling = Reconciling(booking, clock)
+        self._began = clock.now()
+        self._hands: Executor | None = None
+        self._busy: set[str] = set()
+        self._lock = Lock()
+        self._newsroom = Newsroom(booking, compare=self._compare_soon)
+        self._wake = Event()
+        self._closing = Event()
+        self._reconcile_at = 0.0
+        self._reconciled: Reconciled | None = None
+        self._away = 0.0
+        self._away_until = 0.0
+        self._asked_at: dict[OrderId, float] = {}
+        self._withheld: set[OrderId] = set()
+        self._alive_at = 0.0
+
+    @property
+    def last_reconciliation(self) -> Reconciled | None:
+        """What the newest pass found, None before the first one."""
+        return self._reconciled
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a reconciliation succeeded, so that orders may leave."""
+        return self._reconciled is not None and self._reconciled.complete
+
+    def nudge(self) -> None:
+        """Look at once: something was approved, or asked back."""
+        self._wake.set()
+
+    @contextmanager
+    def running(self) -> Iterator[TradingDesk]:
+        """Trade in threads of its own until the block ends. What is on its way is finished."""
+        with ExitStack() as open_:
+            self._hands = open_.enter_context(ThreadPoolExecutor(_HANDS, "venue-call"))
+            open_.enter_context(self._newsroom.open())
+            looking = Thread(target=self._keep_looking, name="trading-desk")
+            looking.start()
+            open_.callback(looking.join)
+            open_.callback(self._close)
+            yield self
+
+    def look(self) -> None:
+        """Do whatever is due. Without `running`, every call to the venue is made before it ends."""
+        if self._hands is None:
+            self._newsroom.take_in_waiting()
+        now = self._monotonic()
+        orders = self._ours()
+        if now >= self._reconcile_at:
+            self._start("reconcile", lambda: self._reconcile(orders))
+        if self._away and now >= self._away_until:
+            self._start("probe", self._probe)
+        doubts: set[OrderId] = set()
+        for order in orders:
+            if order.status.is_doubtful:
+                doubts.add(order.order_id)
+            action = self._due(order, now)
+            if action is not None:
+                self._start(order.order_id, action)
+        self._asking.settled(doubts)
+        self._watch(orders, now)
+
+    def reconcile(self) -> Reconciled:
+        """Compare the books now, and return what was found."""
+        return self._reconcile(self._ours())
+
+    def hear(self, news: VenueNews) -> None:
+        """Take news in when there is time; the venue's stream calls it, from any thread."""
+        self._newsroom.hear(news)
+
+    def _compare_soon(self, seconds: float) -> None:
+        self._reconcile_at = min(self._reconcile_at, self._monotonic() + seconds)
+        self._wake.set()
+
+    def _ours(self) -> Sequence[WorkingOrder]:
+        here = (None, self._venue.name)
+        return [it for it in self._views.working_orders() if it.venue in here]
+
+    def _due(self, order: WorkingOrder, now: float) -> Callable[[], None] | None:
+        """Return what has to be done about an order at this moment."""
+        action: Callable[[], None] | None = None
+        match order.status:
+            case OrderStatus.APPROVED:
+                if self.may_send and not self._away and order.order_id not in self._withheld:
+                    action = self._action(self._send, order)
+            case OrderStatus.SUBMITTING:
+                if self._is_orphaned(order) and self._asking.is_due(order):
+                    action = self._action(self._ask, order)
+            case OrderStatus.UNKNOWN | OrderStatus.UNCONFIRMED:
+                if self._asking.is_due(order):
+                    action = self._action(self._ask, order)
+            case _:
+                wanted = order.cancel_requested or order.amendment is not None
+                if wanted and now >= self._asked_at.get(order.order_id, now):
+                    action = self._action(self._change, order)
+        return action
+
+    def _action(self, act: Callable[[WorkingOrder], None], it: WorkingOrder) -> Callable[[], None]:
+        return lambda: act(it)
+
+    def _is_orphaned(self, order: WorkingOrder) -> bool:
+        """Whether whoever began to send it is gone, or should have heard by now."""
+        since = order.updated_at or order.placed_at
+        patience = timedelta(seconds=self._pace.patience)
+        return since < self._began or self._clock.now() - since > patience
+
+    def _send(self, order: WorkingOrder) -> None:
+        answer = self._sending.submit(order)
+        if isinstance(answer, NotSent):
+            # Until something gets through again nothing is tried, and nothing written.
+            self._stay_away(answer.retry_after_seconds)
+            if answer.reason == DIFFERENT:
+                self._withheld.add(order.order_id)
+        elif isinstance(answer, Unclear) and answer.retry_after_seconds:
+            self._stay_away(answer.retry_after_seconds)
+
+    def _ask(self, order: WorkingOrder) -> None:
+        if self._asking.ask(order):
+            self._send(order)
+
+    def _change(self, order: WorkingOrder) -> None:
+        self._asked_at[order.order_id] = self._monotonic() + self._pace.cancel_again
+        if order.cancel_requested:
+            self._sending.cancel(order)
+        else:
+            self._sending.amend(order)
+
+    def _probe(self) -> None:
+        try:
+            self._venue.server_time()
+        except VenueUnavailableError:
+            self._stay_away(None)
+        else:
+            self._away = 0.0
+            self._wake.set()
+
+    def _stay_away(self, seconds: float | None) -> None:
+        self._away = min(max(self._away * 2, self._pace.retry), _LONGEST_AWAY)
+        self._away_until = self._monotonic() + max(self._away, seconds or 0.0)
+
+    def _reconcile(self, orders: Sequence[WorkingOrder]) -> Reconciled:
+        found = self._reconciling.run(orders)
+        pause = self._pace.reconcile if found.complete else self._pace.retry
+        self._reconcile_at = self._monotonic() + pause
+        if found.complete or self._reconciled is None:
+            self._reconciled = found
+        if not found.complete:
+            _log.warning("%s was not reconciled: %s", self._venue.name, found.cause)
+        elif self._hands is not None:
+            self._wake.set()
+        return found
+
+    def _watch(self, orders: Sequence[WorkingOrder], now: float) -> None:
+        """See to the stream, and keep the venue from canceling everything while all is well."""
+        working = any(it.status.is_with_venue for it in orders)
+        stream = self._newsroom.stream
+        if working and stream is not None and stream.quiet_seconds > self._pace.quiet:
+            self._reconcile_at = min(self._reconcile_at, now)
+            self._alarm(
+                Alarm(
+                    kind=AlarmKind.STREAM_SILENT,
+                    venue=self._venue.name,
+                    key="silent",
+                    sentence=f"{self._venue.name} has said nothing for {self._pace.quiet:g} s",
+                )
+            )
+        elif stream is not None and stream.connected:
+            self._told.discard("silent")
+        if working and self._venue.abilities.dead_man and now >= self._alive_at:
+            self._alive_at = now + self._pace.keep_alive
+            self._start("alive", self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        if not self._venue.keep_alive(self._pace.dead_man):
+            self._alive_at = 0.0
+
+    def _start(self, key: str, act: Callable[[], object]) -> None:
+        """Act, unless the same is being done already; in another thread if there are any."""
+        with self._lock:
+            if key in self._busy:
+                return
+            self._busy.add(key)
+
+        def acting() -> None:
+            try:
+                act()
+            except ExternalError as error:
+                _log.warning("%s: %s: %s", self._venue.name, key, error)
+            except Exception:  # noqa: BLE001 - it is told, and the next look begins afresh
+                _log.exception("%s: %s", self._venue.name, key)
+            finally:
+                with self._lock:
+                    self._busy.discard(key)
+
+        if self._hands is None:
+            acting()
+        else:
+            self._hands.submit(acting)
+
+    def _keep_looking(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self.look()
+            except ExternalError as error:
+                _log.warning("%s: %s", self._venue.name, error)
+            except Exception:  # noqa: BLE001 - it is told, and the next look begins afresh
+                _log.exception("%s: the desk stumbled", self._venue.name)
+            self._wake.wait(self._pace.look)
+            self._wake.clear()
+
+    def _close(self) -> None:
+        self._closing.set()
+        self._wake.set()
+
+    def _alarm(self, alarm: Alarm) -> None:
+        """Tell each thing once."""
+        if alarm.key not in self._told:
+            self._told.add(alarm.key)
+            self._tell(alarm)
+
+
+def _log_alarm(alarm: Alarm) -> None:
+    _log.error("%s: %s: %s", alarm.venue, alarm.kind.value, alarm.sentence)

@@ -1,0 +1,31 @@
+"""How patient the desk is. All in seconds of a clock that only goes forward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskPace:
+    """When to look, to ask again, and to call a person.
+
+    `ask_after` are the pauses between questions about one order in doubt; the last one repeats.
+    `horizon` is how long a venue may take to show an order it has accepted: before that, its "no
+    such order" proves nothing. After `give_up` a person is called; the desk goes on asking.
+    """
+
+    look: float = 0.25
+    ask_after: tuple[float, ...] = (0.0, 5.0, 5.0, 10.0, 20.0, 40.0)
+    horizon: float = 10.0
+    patience: float = 15.0  # with a call that somebody else began and nobody has answered
+    give_up: float = 60.0
+    reconcile: float = 30.0
+    retry: float = 2.0  # after what was certainly not sent, and after a failed reconciliation
+    cancel_again: float = 5.0
+    quiet: float = 30.0  # a stream that says nothing for so long, with orders working, is dead
+    keep_alive: float = 20.0
+    dead_man: int = 60
+
+    def pause(self, asked: int) -> float:
+        """Return how long to wait after having asked so often."""
+        return self.ask_after[min(asked, len(self.ask_after) - 1)]

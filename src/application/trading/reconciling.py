@@ -1,0 +1,149 @@
+"""Comparing our books with the venue's, order by order and trade by trade.
+
+What the venue says is a fact and is booked; what cannot be booked is an alarm. A second pass over
+an unchanged venue records nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from traderbot.application.errors import VenueUnavailableError
+from traderbot.application.ports.clock import Clock
+from traderbot.application.ports.venue import (
+    Absent,
+    Acknowledged,
+    VenueOrder,
+    VenueStatus,
+    WorkingOrder,
+)
+from traderbot.application.trading.alarms import Alarm, AlarmKind
+from traderbot.application.trading.booking import Booking
+from traderbot.application.trading.hearing import order_id_of
+from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.shared.ids import OrderId
+from traderbot.domain.shared.values import Symbol
+
+_LOOK_BACK = timedelta(days=1)  # trades of orders that ended before we went down
+_OVERLAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What one pass found. `complete`: the venue answered everything it was asked."""
+
+    complete: bool
+    orders: int = 0
+    trades: int = 0
+    alarms: int = 0
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class Reconciling:
+    """Reconciles one venue."""
+
+    booking: Booking
+    clock: Clock
+    _traded: set[Symbol] = field(default_factory=set)
+    _until: datetime | None = None  # trades are booked up to here
+
+    def run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
+        """Compare everything. It never raises: a venue that is away makes it incomplete."""
+        try:
+            return self._run(ours)
+        except VenueUnavailableError as error:
+            return Reconciled(complete=False, cause=str(error))
+
+    def _run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
+        hearing = self.booking.hearing
+        began = self.clock.now()
+        theirs = list(hearing.venue.open_orders())
+        alarms = sum(not self._take_listed(it) for it in theirs)
+        listed = {it.client_order_id for it in theirs}
+        complete = True
+        for order in ours:
+            self._traded.add(order.ticket.symbol)
+            if order.client_order_id not in listed and order.status in _SENT:
+                found = hearing.venue.find(order)
+                if isinstance(found, Acknowledged):
+                    complete &= self.booking.take(found.order, "find", order.placed_at)
+                elif isinstance(found, Absent):
+                    alarms += self._missing(order, found.raw)
+                else:
+                    complete = False
+        since = (self._until or began - _LOOK_BACK) - _OVERLAP
+        trades = sum(self.booking.trades(symbol, since) for symbol in sorted(self._traded))
+        if complete:
+            self._until = began
+        return Reconciled(complete=complete, orders=len(theirs), trades=trades, alarms=alarms)
+
+    def also_of(self, symbols: Sequence[Symbol]) -> None:
+        """Ask for the trades of these symbols too, though no order works in them."""
+        self._traded.update(symbols)
+
+    def _take_listed(self, it: VenueOrder) -> bool:
+        """Take in an order that works at the venue; False if it should not."""
+        hearing = self.booking.hearing
+        order_id = order_id_of(it.client_order_id)
+        view = None if order_id is None else hearing.views.order(None, order_id)
+        self._traded.add(it.symbol)
+        if view is None or order_id is None:
+            return self._alarm(AlarmKind.FOREIGN_ORDER, it, "was not sent by this program")
+        self.booking.take(it, "list", view.placed_at)
+        after = hearing.views.order(None, order_id)
+        if after is None or OrderStatus(after.status).is_open:
+            return True
+        # A listing may be older than what was heard since: only the venue's newest word counts.
+        sent = hearing.views.sent_order(order_id)
+        found = None if sent is None else hearing.venue.find(sent)
+        if not isinstance(found, Acknowledged) or found.order.status is not VenueStatus.WORKING:
+            return True
+        if sent is not None:  # it shall not live where nobody counts on it any more
+            hearing.venue.cancel(sent)
+        return self._alarm(AlarmKind.ORDER_ALIVE, it, f"is {after.status} here", order_id)
+
+    def _missing(self, order: WorkingOrder, raw: str) -> bool:
+        if order.status.is_doubtful:
+            return False  # `asking` has this in hand, and counts its proofs
+        self.booking.hearing.alarms(
+            Alarm(
+                kind=AlarmKind.ORDER_MISSING,
+                venue=self.booking.hearing.venue.name,
+                key=f"{order.order_id}:missing",
+                sentence=f"order {order.order_id} is {order.status} here, unknown to the venue",
+                order_id=order.order_id,
+                raw=raw,
+            )
+        )
+        return True
+
+    def _alarm(
+        self, kind: AlarmKind, it: VenueOrder, what: str, order_id: OrderId | None = None
+    ) -> bool:
+        venue = self.booking.hearing.venue.name
+        self.booking.hearing.alarms(
+            Alarm(
+                kind=kind,
+                venue=venue,
+                key=f"{it.venue_order_id}:{kind.value}",
+                sentence=f"order {it.venue_order_id} works at {venue} and {what}",
+                order_id=order_id,
+                raw=it.raw,
+            )
+        )
+        return False
+
+
+_SENT = frozenset(
+    {
+        OrderStatus.SUBMITTING,
+        OrderStatus.UNKNOWN,
+        OrderStatus.UNCONFIRMED,
+        OrderStatus.ACCEPTED,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.PENDING_CANCEL,
+    }
+)

@@ -1,0 +1,150 @@
+"""One order on its way out: intent durable first, one call, and the answer on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from traderbot.application.commands.venue_answers import BeginSubmission, Heard
+from traderbot.application.errors import StaleAggregateError
+from traderbot.application.ports.venue import (
+    Absent,
+    Acknowledged,
+    ChangeAnswer,
+    Denied,
+    NotSent,
+    SubmitAnswer,
+    Unclear,
+    VenueStatus,
+    WorkingOrder,
+)
+from traderbot.application.trading.alarms import Alarm, AlarmKind
+from traderbot.application.trading.hearing import Hearing
+from traderbot.application.views import OrderView
+from traderbot.domain.orders.errors import OrderClosedError, OrderNotSubmittableError
+from traderbot.domain.shared.errors import DomainError
+
+DIFFERENT = "what would be sent is not what was approved"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Sends, asks back and changes orders at one venue."""
+
+    hearing: Hearing
+
+    def submit(self, order: WorkingOrder) -> SubmitAnswer | None:
+        """Send an order, if it is still ours to send; None if it is not, or must not leave now."""
+        hearing, venue = self.hearing, self.hearing.venue
+        try:
+            intent = hearing.executor.run(
+                BeginSubmission(order_id=order.order_id, venue=venue.name, account=venue.account),
+                hearing.origin,
+            )
+        except (OrderClosedError, OrderNotSubmittableError, StaleAggregateError):
+            return None  # somebody was faster; that is what the intent is for
+        except DomainError:
+            return None  # trading is halted: it stays approved until it is resumed or canceled
+        if not _is_same(intent, order):
+            return self._refuse_to_send(order)
+        answer = venue.submit(order)
+        self._heard_of_submission(order, answer)
+        return answer
+
+    def cancel(self, order: WorkingOrder) -> ChangeAnswer:
+        """Ask for an order back."""
+        hearing = self.hearing
+        answer = hearing.venue.cancel(order)
+        match answer:
+            case Acknowledged(order=theirs):
+                hearing.take_order(theirs, "cancel")
+            case Denied(reason=reason, raw=raw):
+                found = hearing.venue.find(order)
+                if isinstance(found, Acknowledged):
+                    hearing.take_order(found.order, "find")
+                    if found.order.status is VenueStatus.WORKING:
+                        hearing.record(
+                            order.order_id, "cancel", Heard.CANCEL_REFUSED, raw=raw, reason=reason
+                        )
+            case Absent() | NotSent() | Unclear():
+                pass  # it stays asked for; who looks next asks again
+            case _:
+                assert_never(answer)
+        return answer
+
+    def amend(self, order: WorkingOrder) -> ChangeAnswer:
+        """Ask for the change that is on record."""
+        hearing = self.hearing
+        answer = hearing.venue.amend(order)
+        match answer:
+            case Acknowledged(order=theirs):
+                hearing.record(order.order_id, "amend", Heard.AMENDED, raw=theirs.raw)
+                hearing.take_order(theirs, "amend")
+            case Denied(reason=reason, raw=raw):
+                hearing.record(order.order_id, "amend", Heard.AMEND_REFUSED, raw=raw, reason=reason)
+            case Absent(raw=raw):
+                hearing.record(
+                    order.order_id,
+                    "amend",
+                    Heard.AMEND_REFUSED,
+                    raw=raw,
+                    reason="the venue has no such order",
+                )
+            case NotSent() | Unclear():
+                pass
+            case _:
+                assert_never(answer)
+        return answer
+
+    def _heard_of_submission(self, order: WorkingOrder, answer: SubmitAnswer) -> None:
+        hearing = self.hearing
+        match answer:
+            case Acknowledged(order=theirs):
+                hearing.record(
+                    order.order_id,
+                    "submit",
+                    Heard.ACCEPTED,
+                    raw=theirs.raw,
+                    venue_order_id=theirs.venue_order_id,
+                )
+                hearing.take_order(theirs, "submit")
+            case Denied(code=code, reason=reason, raw=raw):
+                hearing.record(
+                    order.order_id, "submit", Heard.REJECTED, raw=raw, reason=reason, code=code
+                )
+            case NotSent(reason=reason):
+                hearing.record(order.order_id, "submit", Heard.NOT_SENT, reason=reason)
+            case Unclear(cause=cause, raw=raw):
+                hearing.record(order.order_id, "submit", Heard.UNCLEAR, raw=raw, reason=cause)
+            case _:
+                assert_never(answer)
+
+    def _refuse_to_send(self, order: WorkingOrder) -> SubmitAnswer:
+        hearing = self.hearing
+        reason = DIFFERENT
+        hearing.record(order.order_id, "submit", Heard.NOT_SENT, reason=reason)
+        hearing.alarms(
+            Alarm(
+                kind=AlarmKind.DIFFERENT_ORDER,
+                venue=hearing.venue.name,
+                key=f"{order.order_id}:different",
+                sentence=f"order {order.order_id}: {reason}",
+                order_id=order.order_id,
+            )
+        )
+        return NotSent(reason=reason)
+
+
+def _is_same(intent: OrderView, order: WorkingOrder) -> bool:
+    """Whether the row that would be sent says what the log has approved."""
+    ticket = order.ticket
+    limit, stop = ticket.limit_price, ticket.stop_price
+    return (
+        intent.symbol == ticket.symbol.code
+        and intent.side == ticket.side.value
+        and intent.type == ticket.kind.value
+        and intent.quantity == str(ticket.quantity)
+        and intent.limit_price == (None if limit is None else str(limit))
+        and intent.stop_price == (None if stop is None else str(stop))
+        and intent.time_in_force == ticket.time_in_force.value
+    )
