@@ -19,8 +19,21 @@ verbs = Verbs()
 
 SideName = Literal["buy", "sell"]
 StatusName = Literal[
-    "placed", "approved", "refused", "accepted", "partially_filled", "filled", "canceled"
+    "placed",
+    "approved",
+    "refused",
+    "submitting",
+    "unknown",
+    "unconfirmed",
+    "accepted",
+    "partially_filled",
+    "pending_cancel",
+    "filled",
+    "canceled",
+    "expired",
+    "rejected",
 ]
+DurationName = Literal["gtc", "day", "ioc", "fok", "gtd"]
 OrderArgument = Annotated[str, Argument("ORDER", "The order's id.")]
 
 
@@ -35,6 +48,30 @@ def place(
         str | None,
         Option("The worst price; without it, a market order.", "PRICE"),
     ] = None,
+    stop_price: Annotated[
+        str | None, Option("Wait until the market is there; a stop order.", "PRICE")
+    ] = None,
+    trail: Annotated[
+        str | None,
+        Option("A stop that follows the market so far behind: 2.50, or 75bps.", "DISTANCE"),
+    ] = None,
+    time_in_force: Annotated[
+        DurationName, Option("How long the wish stands; gtc: until it is canceled.", "DURATION")
+    ] = "gtc",
+    expires: Annotated[
+        str | None, Option("When a gtd order ends, such as 2026-12-24T18:00Z.", "INSTANT")
+    ] = None,
+    post_only: Annotated[bool, Option("Never take what others offer.")] = False,
+    reduce_only: Annotated[bool, Option("Never open a position, or turn it.")] = False,
+    take_profit: Annotated[
+        str | None, Option("What is filled gets out at this limit price.", "PRICE")
+    ] = None,
+    stop_loss: Annotated[
+        str | None, Option("What is filled gets out at this stop price.", "PRICE")
+    ] = None,
+    client_order_id: Annotated[
+        str | None, Option("Your own name for it, once in a portfolio.", "NAME")
+    ] = None,
     portfolio: Annotated[str | None, Option("By default the user's only portfolio.", "ID")] = None,
     key: Key = None,
     user: User = None,
@@ -45,16 +82,16 @@ def place(
     A refused order is recorded and shown with its reasons; the exit code is then 1.
     """
     from traderbot.application.commands.place_order import PlaceOrder
-    from traderbot.domain.orders.ticket import OrderKind, Side, Ticket
-    from traderbot.domain.shared.values import Price, Quantity
+    from traderbot.domain.orders.ticket import Exits, Side, Ticket, TimeInForce
+    from traderbot.domain.shared.values import Quantity
     from traderbot.domain.shared.values import symbol as symbol_of
     from traderbot.presentation.cli.acting import acting_portfolio, acting_user, origin
+    from traderbot.presentation.cli.order_words import distance, end_of, kind_of, price_of
 
-    units, traded, price = (
-        Quantity(quantity),
-        symbol_of(symbol),
-        Price(limit_price) if limit_price else None,
-    )
+    units, traded = Quantity(quantity), symbol_of(symbol)
+    limit, stop = price_of(limit_price), price_of(stop_price)
+    behind, behind_bps = distance(trail)
+    profit, loss = price_of(take_profit), price_of(stop_loss)
     with session.doors.application(database) as application:
         owner = acting_user(application, user)
         ticket = Ticket(
@@ -62,8 +99,17 @@ def place(
             symbol=traded,
             side=Side(side),
             quantity=units,
-            kind=OrderKind.LIMIT if price else OrderKind.MARKET,
-            limit_price=price,
+            kind=kind_of(limit=limit, stop=stop, trails=trail is not None),
+            limit_price=limit,
+            time_in_force=TimeInForce(time_in_force),
+            stop_price=stop,
+            trail=behind,
+            trail_bps=behind_bps,
+            expires_at=end_of(expires),
+            post_only=post_only,
+            reduce_only=reduce_only,
+            exits=Exits(take_profit=profit, stop_loss=loss) if profit or loss else None,
+            client_order_id=client_order_id,
         )
         order = application.executor.run(
             PlaceOrder(owner_id=owner, ticket=ticket), origin(owner, "PlaceOrder", key)
@@ -159,10 +205,9 @@ def show(
 
 
 def _parts(order: OrderView) -> list[Part]:
-    price = f"at {order.limit_price} {order.currency}" if order.limit_price else "at the market"
     facts = [
         ("order", order.order_id),
-        ("wish", f"{order.side} {order.quantity} {order.symbol} {price}"),
+        ("wish", f"{order.side} {order.quantity} {order.symbol} {_terms(order)}"),
         ("status", order.status),
         ("filled", f"{order.filled} of {order.quantity}"),
         ("reserved", f"{order.reserved} {order.currency}"),
@@ -175,7 +220,32 @@ def _parts(order: OrderView) -> list[Part]:
         facts.insert(4, ("average", f"{order.average_price} {order.currency}"))
     if order.bot_run_id is not None:
         facts.append(("bot run", order.bot_run_id))
+    if order.venue is not None:
+        facts.append(("venue", f"{order.venue} {order.venue_order_id or ''}".strip()))
+    if order.client_order_id is not None:
+        facts.append(("your name", order.client_order_id))
+    if order.parent_id is not None:
+        facts.append(("exit of", order.parent_id))
     reasons = [(each.code, each.limit, each.value) for each in order.reasons]
     if not reasons:
         return [Facts(facts)]
     return [Facts(facts), Table(("refused because of", "limit>", "value>"), reasons)]
+
+
+def _terms(order: OrderView) -> str:
+    """Say at what price and for how long."""
+    said = [f"at {order.limit_price} {order.currency}" if order.limit_price else "at the market"]
+    if order.stop_price:
+        said.append(f"once it is at {order.stop_price}")
+    if order.trail or order.trail_bps:
+        said.append(f"trailing by {order.trail or f'{order.trail_bps} bps'}")
+    if order.time_in_force != "gtc":
+        said.append(order.time_in_force)
+    if order.expires_at is not None:
+        said.append(f"until {moment(order.expires_at)}")
+    said += [name for name in ("post_only", "reduce_only") if getattr(order, name)]
+    if order.take_profit:
+        said.append(f"take profit {order.take_profit}")
+    if order.stop_loss:
+        said.append(f"stop loss {order.stop_loss}")
+    return ", ".join(said)

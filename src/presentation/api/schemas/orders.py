@@ -13,7 +13,8 @@ from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.views import OrderView, Page
 from traderbot.domain.orders.lifecycle import OrderStatus
-from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
+from traderbot.domain.orders.ticket import Exits, OrderKind, Side, Ticket, TimeInForce
+from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Quantity, symbol
 from traderbot.presentation.api.schemas.portfolios import PageQuery
@@ -34,17 +35,45 @@ from traderbot.presentation.api.schemas.values import (
     SymbolText,
 )
 
+CLIENT_ORDER_ID_PATTERN = r"^[A-Za-z0-9-]{1,32}$"
+
 
 class PlaceOrderBody(Body):
-    """A wish to trade: a market order, or a limit order with its price."""
+    """A wish to trade. What it says beyond a market order has to fit its type."""
 
     portfolio_id: IdText
     symbol: SymbolText
     side: Literal["buy", "sell"]
-    type: Literal["market", "limit"]
+    type: Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
     quantity: DecimalText
-    limit_price: DecimalText | None = None
-    time_in_force: Literal["gtc"] = "gtc"
+    limit_price: DecimalText | None = Field(
+        default=None, description="the worst price; of limit and stop_limit orders"
+    )
+    time_in_force: Literal["gtc", "day", "ioc", "fok", "gtd"] = "gtc"
+    stop_price: DecimalText | None = Field(
+        default=None, description="where a stop or stop_limit order wakes up"
+    )
+    trail: DecimalText | None = Field(
+        default=None, description="how far a trailing stop stays behind, in the quote currency"
+    )
+    trail_bps: DecimalText | None = Field(
+        default=None, description="the same in basis points of the best price seen"
+    )
+    expires_at: InstantText | None = Field(default=None, description="the end of a gtd order")
+    post_only: bool = Field(default=False, description="never take liquidity")
+    reduce_only: bool = Field(default=False, description="never open or turn a position")
+    take_profit: DecimalText | None = Field(
+        default=None, description="limit price of an exit that each fill gets"
+    )
+    stop_loss: DecimalText | None = Field(
+        default=None, description="stop price of an exit that each fill gets"
+    )
+    client_order_id: str | None = Field(
+        default=None,
+        pattern=CLIENT_ORDER_ID_PATTERN,
+        description="your own name for it, once in a portfolio",
+        examples=["monday-1"],
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -63,18 +92,31 @@ class PlaceOrderBody(Body):
 
     def to_command(self, owner_id: UserId) -> PlaceOrder:
         """Return the wish. Raises InvalidTicketError, InvalidValueError."""
-        return PlaceOrder(
-            owner_id=owner_id,
-            ticket=Ticket(
-                portfolio_id=PortfolioId(self.portfolio_id),
-                symbol=symbol(self.symbol),
-                side=Side(self.side),
-                quantity=Quantity(self.quantity),
-                kind=OrderKind(self.type),
-                limit_price=None if self.limit_price is None else Price(self.limit_price),
-                time_in_force=TimeInForce(self.time_in_force),
-            ),
+        exits = None
+        if self.take_profit is not None or self.stop_loss is not None:
+            exits = Exits(take_profit=_price(self.take_profit), stop_loss=_price(self.stop_loss))
+        ticket = Ticket(
+            portfolio_id=PortfolioId(self.portfolio_id),
+            symbol=symbol(self.symbol),
+            side=Side(self.side),
+            quantity=Quantity(self.quantity),
+            kind=OrderKind(self.type),
+            limit_price=_price(self.limit_price),
+            time_in_force=TimeInForce(self.time_in_force),
+            stop_price=_price(self.stop_price),
+            trail=_price(self.trail),
+            trail_bps=None if self.trail_bps is None else exact(self.trail_bps),
+            expires_at=self.expires_at,
+            post_only=self.post_only,
+            reduce_only=self.reduce_only,
+            exits=exits,
+            client_order_id=self.client_order_id,
         )
+        return PlaceOrder(owner_id=owner_id, ticket=ticket)
+
+
+def _price(text: str | None) -> Price | None:
+    return None if text is None else Price(text)
 
 
 class OrderQuery(PageQuery):
@@ -131,6 +173,24 @@ EXAMPLE_ORDER_OUT: JsonDict = {
     "placed_at": EXAMPLE_INSTANT,
     "updated_at": EXAMPLE_INSTANT,
     "version": 2,
+    "stop_price": None,
+    "trail": None,
+    "trail_bps": None,
+    "expires_at": None,
+    "post_only": False,
+    "reduce_only": False,
+    "take_profit": None,
+    "stop_loss": None,
+    "client_order_id": None,
+    "parent_id": None,
+    "oco_group": None,
+    "venue": None,
+    "account": None,
+    "attempts": 0,
+    "not_found": 0,
+    "cancel_requested": False,
+    "triggered": False,
+    "limits_version": "settings",
 }
 _EVENT: JsonDict = {
     "position": 42,
@@ -168,13 +228,11 @@ class OrderOut(Out):
     bot_run_id: str | None
     symbol: str
     side: str = Field(description="buy or sell")
-    type: str = Field(description="market or limit")
+    type: str = Field(description="market, limit, stop, stop_limit or trailing_stop")
     time_in_force: str
     quantity: Amount
     limit_price: Amount | None
-    status: str = Field(
-        description="placed, approved, refused, accepted, partially_filled, filled or canceled"
-    )
+    status: str = Field(description=f"{', '.join(OrderStatus)}; docs/orders.md has the way")
     filled: Amount
     remaining: Amount
     average_price: Amount | None
@@ -186,6 +244,24 @@ class OrderOut(Out):
     placed_at: Instant
     updated_at: Instant
     version: int = Field(description="how many events made it")
+    stop_price: Amount | None
+    trail: Amount | None
+    trail_bps: Amount | None
+    expires_at: Instant | None
+    post_only: bool
+    reduce_only: bool
+    take_profit: Amount | None
+    stop_loss: Amount | None
+    client_order_id: str | None
+    parent_id: str | None = Field(description="the order this one is an exit of")
+    oco_group: str | None = Field(description="of orders that share it, one cancels the others")
+    venue: str | None
+    account: str | None = Field(description="the venue's account it was sent from")
+    attempts: int = Field(description="how often it was sent")
+    not_found: int = Field(description="how often the venue said that it has no such order")
+    cancel_requested: bool
+    triggered: bool = Field(description="whether the market has reached its stop price")
+    limits_version: str = Field(description="whose limits were in force when it was reviewed")
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ORDER_OUT]})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import NOON, ORDER_ID, after, an_order, approved
+from tests.builders import NOON, ORDER_ID, an_order
 from tests.unit.presentation.cli.fakes import ROOT, Terminal
 from traderbot.application.ports.audit import (
     AuditFinding,
@@ -180,7 +180,7 @@ def test_a_time_that_could_be_any_is_refused(cli: Terminal, words: tuple[str, ..
 
 
 def test_an_explanation_is_a_tree_from_wish_to_money(cli: Terminal) -> None:
-    order = OrderView.of(after(an_order(), [approved()]))
+    order = OrderView.of(an_order())
     event = ExplainedEvent(
         position=3,
         id="e3",
