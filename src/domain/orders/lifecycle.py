@@ -23,6 +23,7 @@ from traderbot.domain.orders.events import (
     OrderExpired,
     OrderFilled,
     OrderNotFound,
+    OrderPlaced,
     OrderRefused,
     OrderRejected,
     OrderSubmitting,
@@ -149,6 +150,11 @@ def _table() -> Mapping[tuple[OrderStatus, type], frozenset[OrderStatus]]:
 EDGES = _table()
 
 
+# The edges that lead to one status only, which are most of them: folding a log asks here first.
+SURE: Mapping[tuple[OrderStatus, type], OrderStatus] = {
+    edge: next(iter(targets)) for edge, targets in EDGES.items() if len(targets) == 1
+}
+
 # What an edge with several ends leads to when nothing else decides: with fills, and without.
 _PREFERRED = {
     True: (S.PARTIALLY_FILLED, S.ACCEPTED),
@@ -172,6 +178,8 @@ def next_status(
     targets = EDGES.get((status, type(event)))
     if targets is None:
         msg = f"{type(event).__name__} cannot follow where an order is {status}"
+        if isinstance(event, OrderPlaced):
+            msg = f"order {event.order_id} was placed twice"
         raise CorruptHistoryError(msg)
     if len(targets) == 1:
         (only,) = targets
