@@ -18,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test versions check format bench constraints clean
+.PHONY: help demo test crash-matrix versions check format bench constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: $(BASE) ## trade real daily bars on paper and prove what happened; offline
 
 test: $(DEV) ## run every test, on a PostgreSQL and a Redis that the run starts itself
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=85
+
+crash-matrix: $(DEV) ## kill a trader at every boundary, 20 times each, on both databases (an hour)
+	$(BIN)/python -m tests.crash.matrix
 
 versions: $(BASE) ## the unit tests under every supported Python, and the same log from each
 	$(BIN)/python tools/versions.py

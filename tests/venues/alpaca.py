@@ -382,7 +382,7 @@ class AlpacaServer(VenueServer):
     # The stream.
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse()
+        ws = self.open_socket()
         await ws.prepare(request)
         account: Account | None = None
         subscriber: Subscriber | None = None

@@ -396,7 +396,7 @@ class BinanceServer(VenueServer):
         owner = self._listen_keys.get(request.match_info["key"])
         if owner is None:  # ccxt counts its connections there
             return await self._market_stream(request)
-        ws = web.WebSocketResponse()
+        ws = self.open_socket()
         await ws.prepare(request)
         subscriber = Subscriber(owner, ws, self._plain_frames)
         await self.follow(subscriber)
@@ -405,7 +405,7 @@ class BinanceServer(VenueServer):
         return ws
 
     async def _ws_api(self, request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse()
+        ws = self.open_socket()
         await ws.prepare(request)
         mine: list[Subscriber] = []
         async for message in ws:
@@ -447,7 +447,7 @@ class BinanceServer(VenueServer):
 
     async def _market_stream(self, request: web.Request) -> web.WebSocketResponse:
         """Acknowledge subscriptions, and tell the best prices of what is subscribed to."""
-        ws = web.WebSocketResponse()
+        ws = self.open_socket()
         await ws.prepare(request)
         channels: set[str] = set()
         telling = asyncio.create_task(self._tell_prices(ws, channels))

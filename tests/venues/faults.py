@@ -41,6 +41,8 @@ class Fault(StrEnum):
     GARBAGE = "garbage"  # (8) effect, 200 with `body`
     STRANGE_STATUS = "strange_status"  # (9) effect, 200 with a status nobody knows
     NO_ID = "no_id"  # (9) effect, 200 without the order's id
+    REDIRECT = "redirect"  # (8) no effect, `status` 307 to the URL in `body`
+    DRIP = "drip"  # (8) effect, and an answer whose bytes come one in 0.05 s, for `seconds`
     LATE = "late"  # (10) effect, and the answer after `seconds`
     # (11) and (12), for Call.STREAM
     DOUBLED = "doubled"  # everything is said twice
@@ -50,6 +52,8 @@ class Fault(StrEnum):
     FILLS_LATE = "fills_late"  # fills are said only after the order is closed
     LOST = "lost"  # nobody is told, ever
     SILENT = "silent"  # (12) for Call.STREAM as LOST; for others as TIMEOUT_BEFORE
+    GARBLED = "garbled"  # half a frame comes instead
+    DEAF = "deaf"  # whoever connects is told nothing, and no ping is answered
     CLOSED = "closed"  # the stream is closed instead of saying it
 
 
@@ -63,6 +67,8 @@ STREAM_FAULTS = frozenset(
         Fault.REPLAYED,
         Fault.FILLS_LATE,
         Fault.LOST,
+        Fault.GARBLED,
+        Fault.DEAF,
         Fault.CLOSED,
     }
 )

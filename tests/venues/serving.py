@@ -41,6 +41,7 @@ _WITHOUT_EFFECT = frozenset(
         Fault.TIMEOUT_BEFORE,
         Fault.SILENT,
         Fault.RESET_BEFORE,
+        Fault.REDIRECT,
     }
 )
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -222,6 +223,8 @@ class VenueServer(ABC):
             return await self._hang(request, rule)
         if rule.fault is Fault.RESET_BEFORE:
             return _reset(request)
+        if rule.fault is Fault.REDIRECT:
+            return web.Response(status=307, headers={"Location": rule.body})
         return self._refused(rule)
 
     async def _spoiled(
@@ -235,6 +238,8 @@ class VenueServer(ABC):
                 return await self._hang(request, rule)
             case Fault.RESET:
                 return await _reset_within(request, answer)
+            case Fault.DRIP:
+                return await self._drip(request, rule)
             case Fault.GARBAGE:
                 return web.Response(body=rule.body.encode(), content_type="text/html")
             case _:
@@ -272,12 +277,27 @@ class VenueServer(ABC):
             await asyncio.wait_for(self._closing.wait(), rule.seconds)
         return _reset(request)
 
+    async def _drip(self, request: web.Request, rule: Rule) -> web.StreamResponse:
+        slow = web.StreamResponse()
+        await slow.prepare(request)
+        ends = time.monotonic() + rule.seconds
+        assert self._closing is not None
+        with suppress(ConnectionError):
+            while time.monotonic() < ends and not self._closing.is_set():
+                await slow.write(b" ")
+                await asyncio.sleep(0.05)
+        return slow
+
     def _later(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     # Streams.
+
+    def open_socket(self) -> web.WebSocketResponse:
+        """Return the server's end of a stream."""
+        return web.WebSocketResponse(autoping=not self.faults.strikes(Fault.DEAF))
 
     async def follow(self, subscriber: Subscriber) -> None:
         """Tell a subscriber everything from now on, until the socket ends. Returns at once."""
@@ -328,6 +348,10 @@ class VenueServer(ABC):
         if self.faults.strikes(Fault.CLOSED):
             self._later(self._close_streams())
             return
+        if self.faults.strikes(Fault.GARBLED):
+            for it in self._subscribers:
+                it.waiting.put_nowait('{"stream": "trade_up')
+            return
         entries = [entry, entry] if self.faults.strikes(Fault.DOUBLED) else [entry]
         if self.faults.in_force(Fault.FILLS_LATE):
             if entry.what is What.FILL and entry.order.status.is_open:
@@ -358,6 +382,8 @@ class VenueServer(ABC):
         self._tell_all(held)
 
     def _tell_all(self, entries: Iterable[Entry]) -> None:
+        if self.faults.in_force(Fault.DEAF):
+            return
         for entry in entries:
             for subscriber in tuple(self._subscribers):
                 self._tell(subscriber, entry)

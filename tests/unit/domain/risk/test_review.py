@@ -24,14 +24,9 @@ from traderbot.domain.orders.events import OrderApproved, OrderCanceled
 from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Approved, Check, Refused, Ticket, Verdict
 from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.risk.exposure import Exposure, Finding
 from traderbot.domain.risk.limits import Limits
-from traderbot.domain.risk.policies import (
-    POLICIES,
-    Exposure,
-    Finding,
-    order_notional,
-    sufficient_funds,
-)
+from traderbot.domain.risk.policies import POLICIES
 from traderbot.domain.risk.review import measure, review
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.errors import InvalidValueError
@@ -323,16 +318,16 @@ def test_the_gate_asks_every_policy_even_after_a_no() -> None:
         asked.append("yes")
         return Finding(Check("YES", "0", str(exposure.reserved)), passed=True)
 
-    verdict = review(a_ticket(), a_portfolio(), Price("100"), limits(), (no, yes, no))
+    verdict = review(a_ticket(), a_portfolio(), Price("100"), limits(), policies=(no, yes, no))
     assert asked == ["no", "yes", "no"]
     assert isinstance(verdict, Refused)
     assert [reason.code for reason in verdict.reasons] == ["NO", "NO"]
 
 
-def test_the_gate_asks_about_funds_and_notional_unless_told_otherwise() -> None:
-    assert list(POLICIES) == [sufficient_funds, order_notional]
-    codes = [policy(_exposure()).check.code for policy in POLICIES]
-    assert codes == ["INSUFFICIENT_FUNDS", "ORDER_NOTIONAL_MAX"]
+def test_an_approval_keeps_what_was_found_about_money_and_nothing_else() -> None:
+    found = [found for policy in POLICIES if (found := policy(_exposure())) is not None]
+    assert all(each.passed for each in found)
+    assert [each.check.code for each in found] == ["ORDER_NOTIONAL_MAX", "INSUFFICIENT_FUNDS"]
 
 
 def _exposure() -> Exposure:
