@@ -264,8 +264,13 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AUTH__ACCESS_TOKEN_SECONDS", "901"),
         ("AUTH__ISSUER", ""),
         ("AUTH__AUDIENCE", "two words"),
-        ("TRADING__MODE", "live"),
         ("TRADING__MODE", "LIVE"),
+        ("BROKER__VENUE", "kraken"),
+        ("BROKER__CCXT__BASE_URL", "http://192.0.2.7:80"),
+        ("BROKER__CCXT__BASE_URL", "https://127.0.0.1:80"),
+        ("BROKER__ALPACA__BASE_URL", "http://127.0.0.1.example.org:80"),
+        ("BROKER__ACCOUNT", "two words"),
+        ("BROKER__WEIGHT_PER_MINUTE", "9"),
         ("TRADING__FEE_BPS", "-1"),
         ("TRADING__FEE_BPS", "1e1"),
         ("TRADING__FEE_BPS", "NaN"),
@@ -303,9 +308,32 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(
     assert all(problem.remedy for problem in found)
 
 
-def test_live_trading_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_orders_never_go_to_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, {"TRADING__MODE": "live"})
-    assert "there is no live venue yet" in refusal()
+    assert "TRADERBOT_BROKER__VENUE: is paper, and trading is live" in refusal()
+
+
+def test_a_venue_without_a_login_is_refused_by_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_all(monkeypatch, {"BROKER__VENUE": "binance", "BROKER__CCXT__KEY": "k"})
+    assert [it.name for it in problems()] == ["TRADERBOT_BROKER__CCXT__SECRET"]
+    set_all(monkeypatch, {"BROKER__VENUE": "alpaca"})
+    missing = ["TRADERBOT_BROKER__ALPACA__KEY", "TRADERBOT_BROKER__ALPACA__SECRET"]
+    assert [it.name for it in problems()] == missing
+
+
+def test_live_orders_of_production_go_through_no_gateway(production: pytest.MonkeyPatch) -> None:
+    login = {"KEY": "k", "SECRET": "s", "BASE_URL": "http://127.0.0.1:7311"}
+    named = {f"BROKER__CCXT__{name}": value for name, value in login.items()}
+    set_all(production, {"TRADING__MODE": "live", "BROKER__VENUE": "binance", **named})
+    assert "TRADERBOT_BROKER__CCXT__BASE_URL: is set in production" in refusal()
+
+
+def test_a_reserve_for_cancels_leaves_something_for_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = {"BROKER__VENUE": "binance", "BROKER__CCXT__KEY": "k", "BROKER__CCXT__SECRET": "s"}
+    set_all(monkeypatch, {**login, "BROKER__WEIGHT_PER_MINUTE": "100"})
+    assert [it.name for it in problems()] == ["TRADERBOT_BROKER__CANCEL_RESERVE"]
 
 
 @pytest.mark.parametrize("value", [10.0, 0.1, float("nan"), True, None, Decimal("NaN"), [1]])
@@ -383,7 +411,6 @@ def test_production_starts_with_a_real_secret(production: pytest.MonkeyPatch) ->
         ("SERVER__CORS_ORIGINS", "https://desk.example.org,*"),
         ("SERVER__CORS_ORIGINS", '["*"]'),
         ("SERVER__TRUSTED_HOSTS", "*"),
-        ("TRADING__MODE", "live"),
     ],
 )
 def test_production_never_degrades_to_a_demonstration(

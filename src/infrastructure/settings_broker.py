@@ -1,0 +1,87 @@
+"""Which venue orders go to, and who we are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from pydantic import Field
+
+from traderbot.infrastructure.settings_check import PREFIX, Problem
+from traderbot.infrastructure.settings_sections import Section
+from traderbot.infrastructure.settings_types import GatewayUrl, Password, Word
+
+PAPER: Final = "paper"
+_SECTIONS: Final = {"binance": "ccxt", "alpaca": "alpaca"}
+
+
+class LoginSettings(Section):
+    """One venue's account."""
+
+    base_url: GatewayUrl = Field(
+        default=None,
+        description="http://127.0.0.1:port of a gateway on this machine that speaks for the venue;"
+        " empty for the venue itself",
+    )
+    key: Password = Field(default=None, description="API key; one that may not withdraw")
+    secret: Password = Field(default=None, description="its secret")
+
+
+class BrokerSettings(Section):
+    """Where orders go. In paper mode a venue's test network is used, never the venue itself."""
+
+    venue: Literal["paper", "binance", "alpaca"] = Field(
+        default="paper", description="paper, binance (by ccxt) or alpaca"
+    )
+    account: Word = Field(
+        default="main", description="what this program calls the account; part of every fill's id"
+    )
+    weight_per_minute: int = Field(
+        default=1000,
+        ge=10,
+        le=100_000,
+        description="how much may be asked of the venue in a minute, in its own weights, by all"
+        " processes of this machine together; 10 to 100000",
+    )
+    cancel_reserve: int = Field(
+        default=100, ge=0, le=50_000, description="how much of that is kept for cancels"
+    )
+    ccxt: LoginSettings = Field(default_factory=LoginSettings)
+    alpaca: LoginSettings = Field(default_factory=LoginSettings)
+
+    @property
+    def login(self) -> LoginSettings:
+        """The account at the venue that is chosen."""
+        return self.ccxt if self.venue == "binance" else self.alpaca
+
+
+def broker_problems(broker: BrokerSettings, mode: str, environment: str) -> Iterator[Problem]:
+    """Name what keeps orders from going where they are meant to. It never falls back to paper."""
+    if broker.venue == PAPER:
+        if mode == "live":
+            yield Problem(
+                name=f"{PREFIX}BROKER__VENUE",
+                message="is paper, and trading is live",
+                remedy=f"name a venue, or set {PREFIX}TRADING__MODE to paper",
+            )
+        return
+    section = f"{PREFIX}BROKER__{_SECTIONS[broker.venue].upper()}"
+    for name, value in (("KEY", broker.login.key), ("SECRET", broker.login.secret)):
+        if value is None:
+            yield Problem(
+                name=f"{section}__{name}",
+                message=f"is not set, and orders go to {broker.venue}",
+                remedy=f"set it, or set {PREFIX}BROKER__VENUE to paper",
+            )
+    if broker.login.base_url is not None and mode == "live" and environment == "production":
+        yield Problem(
+            name=f"{section}__BASE_URL",
+            message="is set in production, and trading is live",
+            remedy="remove it: live orders go to the venue itself",
+        )
+    if broker.cancel_reserve >= broker.weight_per_minute:
+        yield Problem(
+            name=f"{PREFIX}BROKER__CANCEL_RESERVE",
+            message="leaves nothing for orders",
+            remedy=f"set it below {PREFIX}BROKER__WEIGHT_PER_MINUTE",
+        )
