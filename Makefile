@@ -18,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash-matrix versions check format bench constraints clean
+.PHONY: help demo test crash-matrix fault-matrix versions check format bench constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(DEV) ## run every test, on a PostgreSQL and a Redis that the run starts 
 
 crash-matrix: $(DEV) ## kill a trader at every boundary, 20 times each, on both databases (an hour)
 	$(BIN)/python -m tests.crash.matrix
+
+fault-matrix: $(DEV) ## send 300 orders through every way a venue fails, and compare the books
+	$(BIN)/python -m tests.crash.faults
 
 versions: $(BASE) ## the unit tests under every supported Python, and the same log from each
 	$(BIN)/python tools/versions.py

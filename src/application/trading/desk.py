@@ -17,6 +17,7 @@ from threading import Event, Lock, Thread
 from time import monotonic as real_monotonic
 from typing import Final
 
+from traderbot.application.commands.venue_accounts import RecordDifference
 from traderbot.application.errors import ExternalError, VenueUnavailableError
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.commands import CommandExecutor
@@ -62,6 +63,7 @@ class TradingDesk:
         monotonic: Callable[[], float] = real_monotonic,
     ) -> None:
         """Begin with nothing but what is on record."""
+        self._executor = executor
         self._views = views
         self._venue = venue
         self._clock = clock
@@ -181,6 +183,7 @@ class TradingDesk:
         return since < self._began or self._clock.now() - since > patience
 
     def _send(self, order: WorkingOrder) -> None:
+        self._reconciling.also_of([order.ticket.symbol])
         answer = self._sending.submit(order)
         if isinstance(answer, NotSent):
             # Until something gets through again nothing is tried, and nothing written.
@@ -289,9 +292,19 @@ class TradingDesk:
         self._wake.set()
 
     def _alarm(self, alarm: Alarm) -> None:
-        """Tell each thing once."""
-        if alarm.key not in self._told:
-            self._told.add(alarm.key)
+        """Record each thing once, with what the venue said, and tell of it once."""
+        if alarm.key in self._told:
+            return
+        self._told.add(alarm.key)
+        difference = RecordDifference(
+            venue=self._venue.name,
+            account=self._venue.account,
+            key=alarm.key,
+            kind=alarm.kind.value,
+            sentence=alarm.sentence,
+            raw=alarm.raw,
+        )
+        if self._executor.run(difference, self._booking.hearing.origin):
             self._tell(alarm)
 
 

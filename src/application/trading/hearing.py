@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from traderbot.application.commands.record_fill import RecordFill
+from traderbot.application.commands.venue_accounts import RecordDifference
 from traderbot.application.commands.venue_answers import Heard, RecordVenueAnswer
 from traderbot.application.ports.commands import CommandExecutor, Origin
 from traderbot.application.ports.recorded import Actor
@@ -49,6 +50,19 @@ class Hearing:
     def origin(self) -> Origin:
         """Who records it: the desk of this venue."""
         return Origin(actor=Actor("system", f"desk:{self.venue.name}", "desk"))
+
+    def settled(self, key: str, kind: AlarmKind) -> None:
+        """Note that what an alarm was about is over; most of the time there was none."""
+        self.executor.run(
+            RecordDifference(
+                venue=self.venue.name,
+                account=self.venue.account,
+                key=key,
+                kind=kind.value,
+                there=False,
+            ),
+            self.origin,
+        )
 
     def record(
         self,

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from traderbot.application.commands.venue_accounts import ComparePosition
 from traderbot.application.errors import VenueUnavailableError
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.venue import (
@@ -23,11 +25,13 @@ from traderbot.application.trading.alarms import Alarm, AlarmKind
 from traderbot.application.trading.booking import Booking
 from traderbot.application.trading.hearing import order_id_of
 from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.shared.decimals import ZERO, plain, subtract
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Symbol
 
 _LOOK_BACK = timedelta(days=1)  # trades of orders that ended before we went down
 _OVERLAP = timedelta(minutes=5)
+_ALL_EVERY = 10  # passes: the trades of all symbols are asked for, not only of what moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,12 @@ class Reconciling:
 
     booking: Booking
     clock: Clock
-    _traded: set[Symbol] = field(default_factory=set)
+    _active: set[Symbol] = field(default_factory=set)  # whose trades the next pass asks for
+    _known: set[Symbol] = field(default_factory=set)  # whose positions are compared
+    _gaps: dict[Symbol, Decimal] = field(default_factory=dict)
+    _passes: int = 0
     _until: datetime | None = None  # trades are booked up to here
+    _suspected: dict[Symbol, Decimal] = field(default_factory=dict)
 
     def run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
         """Compare everything. It never raises: a venue that is away makes it incomplete."""
@@ -60,12 +68,16 @@ class Reconciling:
     def _run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
         hearing = self.booking.hearing
         began = self.clock.now()
+        if self._passes % _ALL_EVERY == 0:
+            self._known.update(hearing.views.symbols_traded())
+            self._active.update(self._known)
+        self._passes += 1
         theirs = list(hearing.venue.open_orders())
         alarms = sum(not self._take_listed(it) for it in theirs)
         listed = {it.client_order_id for it in theirs}
         complete = True
         for order in ours:
-            self._traded.add(order.ticket.symbol)
+            self._active.add(order.ticket.symbol)
             if order.client_order_id not in listed and order.status in _SENT:
                 found = hearing.venue.find(order)
                 if isinstance(found, Acknowledged):
@@ -75,21 +87,64 @@ class Reconciling:
                 else:
                     complete = False
         since = (self._until or began - _LOOK_BACK) - _OVERLAP
-        trades = sum(self.booking.trades(symbol, since) for symbol in sorted(self._traded))
+        trades = sum(self.booking.trades(symbol, since) for symbol in sorted(self._active))
         if complete:
             self._until = began
+            self._known.update(self._active)
+            self._active = set()  # it waits for its next order, unless something is suspected
+            alarms += self._compare_positions()
         return Reconciled(complete=complete, orders=len(theirs), trades=trades, alarms=alarms)
 
+    def _compare_positions(self) -> int:
+        """Compare what is held, now that all that is known to have been traded is booked."""
+        theirs = self.booking.hearing.venue.positions()
+        return sum(
+            not self._agrees(symbol, theirs.get(symbol, ZERO)) for symbol in sorted(self._known)
+        )
+
+    def _agrees(self, symbol: Symbol, theirs: Decimal) -> bool:
+        hearing = self.booking.hearing
+        ours = hearing.views.held(symbol)
+        gap = subtract(theirs, ours)
+        before = self._gaps.get(symbol)
+        self._gaps[symbol] = gap
+        if before == gap and not self._suspected.get(symbol):
+            return True  # as the last time, when all was well
+        venue = hearing.venue
+        compared = ComparePosition(
+            venue=venue.name, account=venue.account, symbol=symbol, theirs=theirs, ours=ours
+        )
+        more = hearing.executor.run(compared, hearing.origin)
+        # A trade between the two questions looks like a difference: only the second time counts.
+        suspected, self._suspected[symbol] = self._suspected.get(symbol), more
+        key = f"position:{symbol}"
+        if not more:
+            hearing.settled(key, AlarmKind.POSITION)
+            return True
+        self._active.add(symbol)
+        if suspected != more:
+            return True
+        hearing.alarms(
+            Alarm(
+                kind=AlarmKind.POSITION,
+                venue=venue.name,
+                key=key,
+                sentence=f"{venue.name} holds {plain(more)} {symbol} more than our books say",
+                raw=f"{symbol} {plain(theirs)}",
+            )
+        )
+        return False
+
     def also_of(self, symbols: Sequence[Symbol]) -> None:
-        """Ask for the trades of these symbols too, though no order works in them."""
-        self._traded.update(symbols)
+        """Ask for the trades of these too in the next pass, though no order may work by then."""
+        self._active.update(symbols)
 
     def _take_listed(self, it: VenueOrder) -> bool:
         """Take in an order that works at the venue; False if it should not."""
         hearing = self.booking.hearing
         order_id = order_id_of(it.client_order_id)
         view = None if order_id is None else hearing.views.order(None, order_id)
-        self._traded.add(it.symbol)
+        self._active.add(it.symbol)
         if view is None or order_id is None:
             return self._alarm(AlarmKind.FOREIGN_ORDER, it, "was not sent by this program")
         self.booking.take(it, "list", view.placed_at)

@@ -7,6 +7,7 @@ is never used: a result that depends on it would differ between two machines.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 
 from traderbot.domain.shared.errors import InvalidValueError
@@ -86,6 +87,14 @@ def plain(value: Decimal) -> str:
 add = EXACT.add
 subtract = EXACT.subtract
 negate = EXACT.minus
+
+
+def sum_of(values: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum; 0 of nothing."""
+    total = ZERO
+    for value in values:
+        total = EXACT.add(total, value)
+    return total
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:

@@ -15,6 +15,7 @@ from traderbot.application.trading.alarms import Alarm
 from traderbot.application.trading.desk import TradingDesk
 from traderbot.application.trading.pace import DeskPace
 from traderbot.application.views import OrderView
+from traderbot.domain.shared.ids import OrderId
 from traderbot.infrastructure.system import Uuid7Source
 
 SECONDS = 1.0
@@ -32,7 +33,8 @@ class Floor:
         self.venue = BookVenue(self.time, seed)
         self.alarms: list[Alarm] = []
         self.desk = self.start()
-        stack.enter_context(self.venue.follow(lambda news: self.desk.hear(news)))
+        # Whichever desk there is then: it may be another one by the time there is news.
+        stack.enter_context(self.venue.follow(lambda news: self.desk.hear(news)))  # noqa: PLW0108
 
     def start(self) -> TradingDesk:
         """Return a desk that knows nothing but what is on record."""
@@ -51,7 +53,8 @@ class Floor:
         return self.writing.place(self.owned, **ticket)
 
     def now(self, order: OrderView) -> OrderView:
-        (found,) = [it for it in self.orders() if it.order_id == order.order_id]
+        found = self.writing.views.order(None, OrderId(order.order_id))
+        assert found is not None
         return found
 
     def orders(self) -> list[OrderView]:

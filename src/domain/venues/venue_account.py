@@ -1,0 +1,121 @@
+"""The VenueAccount aggregate: what is known of one account at one venue beside its orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from uuid import NAMESPACE_URL, uuid5
+
+from traderbot.domain.shared.decimals import subtract
+from traderbot.domain.shared.history import evolve, fold
+from traderbot.domain.shared.values import Symbol
+from traderbot.domain.venues.events import (
+    BaselineRecorded,
+    DifferenceEnded,
+    DifferenceFound,
+    VenueEvent,
+)
+
+_RAW_LENGTH = 4096
+_SENTENCE_LENGTH = 500
+
+
+def venue_account_id(venue: str, account: str) -> str:
+    """Return the id of the aggregate: the same on every machine."""
+    return str(uuid5(NAMESPACE_URL, f"traderbot:venue:{venue}:{account}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenueAccount:
+    """What was found so far."""
+
+    venue: str
+    account: str
+    updated_at: datetime
+    baselines: MappingProxyType[Symbol, Decimal] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    differences: frozenset[str] = frozenset()  # keys of those that are still there
+    version: int = 1
+
+    @staticmethod
+    def find_baseline(
+        before: VenueAccount | None,
+        venue: str,
+        account: str,
+        symbol: Symbol,
+        *,
+        theirs: Decimal,
+        ours: Decimal,
+        at: datetime,
+    ) -> tuple[VenueEvent, ...]:
+        """Note what the account had before us. Only the first time counts."""
+        if before is not None and symbol in before.baselines:
+            return ()
+        return (
+            BaselineRecorded(
+                venue=venue, account=account, at=at, symbol=symbol, theirs=theirs, ours=ours
+            ),
+        )
+
+    @staticmethod
+    def find_difference(
+        before: VenueAccount | None,
+        venue: str,
+        account: str,
+        *,
+        key: str,
+        kind: str,
+        sentence: str,
+        raw: str,
+        at: datetime,
+    ) -> tuple[VenueEvent, ...]:
+        """Note a difference. Found again while it is there, it is not noted again."""
+        if before is not None and key in before.differences:
+            return ()
+        return (
+            DifferenceFound(
+                venue=venue,
+                account=account,
+                at=at,
+                key=key,
+                kind=kind,
+                sentence=sentence[:_SENTENCE_LENGTH],
+                raw=raw[:_RAW_LENGTH],
+            ),
+        )
+
+    def end_difference(self, key: str, *, at: datetime) -> tuple[VenueEvent, ...]:
+        """Note that a difference is gone; of one that is not there it changes nothing."""
+        if key not in self.differences:
+            return ()
+        return (DifferenceEnded(venue=self.venue, account=self.account, at=at, key=key),)
+
+    @staticmethod
+    def begin(event: VenueEvent) -> VenueAccount:
+        """Return what the first event made."""
+        began = VenueAccount(
+            venue=event.venue, account=event.account, updated_at=event.at, version=0
+        )
+        return began.apply(event)
+
+    def apply(self, event: VenueEvent) -> VenueAccount:
+        """Return what is known after `event`."""
+        after = evolve(self, version=self.version + 1, updated_at=event.at)
+        match event:
+            case BaselineRecorded():
+                before_us = subtract(event.theirs, event.ours)
+                known = {**self.baselines, event.symbol: before_us}
+                return evolve(after, baselines=MappingProxyType(known))
+            case DifferenceFound():
+                return evolve(after, differences=self.differences | {event.key})
+            case DifferenceEnded():
+                return evolve(after, differences=self.differences - {event.key})
+
+    @staticmethod
+    def from_events(events: Iterable[VenueEvent]) -> VenueAccount:
+        """Fold a whole history. Raises CorruptHistoryError."""
+        return fold(VenueAccount.begin, events)
