@@ -281,6 +281,18 @@ class RebuildReport:
     unlisted: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilesReport:
+    """What `rebuild_tiles` made again. Up to `vouched` events the root is one that was signed."""
+
+    events: int  # that are sealed
+    vouched: int
+    root: str  # of the sealed events, hex
+    tiles: int  # how many were put right
+    stray: int  # how many were deleted, for the log has no such tiles
+    seconds: float
+
+
 _EVERYTHING = VerifyScope()
 
 
@@ -373,5 +385,19 @@ class Audit(Protocol):
 
         Commands go on meanwhile: nothing is written but what differs, in short transactions. When
         the database fails in the middle, what was put right stays so.
+        """
+        ...
+
+    def rebuild_tiles(self, progress: Progress | None = None) -> TilesReport:
+        """Compute the sealed tree's tiles again from the events, and put right those that differ.
+
+        Only if the events have the root of the newest checkpoint that the key in use has signed,
+        and of every anchor that binds the log; else nothing is changed.
+
+        Raises:
+            InvalidValueError: no key is known.
+            NoCheckpointError: nothing is signed by it.
+            StaleAggregateError: the log grew all the time.
+            AnchorFileError: the anchor file cannot be read.
         """
         ...

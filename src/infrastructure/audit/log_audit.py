@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -16,6 +17,7 @@ from traderbot.application.ports.audit import (
     Progress,
     RebuildReport,
     ReplayReport,
+    TilesReport,
     VerifyReport,
     VerifyScope,
     WhyNot,
@@ -25,7 +27,9 @@ from traderbot.domain.shared.ids import BotRunId, OrderId, UserId
 from traderbot.domain.shared.instants import instant_text
 from traderbot.infrastructure.audit.diff import diff
 from traderbot.infrastructure.audit.explain import explain
+from traderbot.infrastructure.audit.owned import last_recorded_of
 from traderbot.infrastructure.audit.rebuild import rebuild
+from traderbot.infrastructure.audit.rebuild_tiles import rebuild_tiles
 from traderbot.infrastructure.audit.replay import (
     cut_at_business_time,
     cut_at_checkpoint,
@@ -117,7 +121,10 @@ class LogAudit(Audit):
             )
             if usable and cut.size - start > SNAPSHOT_AFTER and cut.size <= reader.placed():
                 self.snapshots.write(reader, cut.size, bytes.fromhex(cut.root), book)
-            return report
+            if owner_id is None:
+                return report
+            own = replace(report.cut, last_recorded_at=last_recorded_of(reader, owner_id, cut.size))
+            return replace(report, cut=own)
 
     def diff(self, progress: Progress | None = None) -> DiffReport:
         """Compare the state rows with the log."""
@@ -142,3 +149,8 @@ class LogAudit(Audit):
     def rebuild(self, progress: Progress | None = None) -> RebuildReport:
         """Make the state rows again."""
         return rebuild(self._reading, self._writing, self._codec, progress)
+
+    def rebuild_tiles(self, progress: Progress | None = None) -> TilesReport:
+        """Make the tiles of the sealed tree again."""
+        witnesses = summon(self._trust(), VerifyScope())
+        return rebuild_tiles(self._reading, self._writing, witnesses, progress)

@@ -2,6 +2,10 @@
 
 A later epoch gives up what was published before it, for an operator said so and why. It does so
 only once it is signed itself: whoever has no key cannot rid a log of its anchors by that.
+
+Keys change. What is signed by a former key, or by one that is not known here, vouches for nothing
+by itself; but a signature of the key in use is one over all that was before it. So such a
+checkpoint is good if its root is, and one that is as long or longer is signed by the key in use.
 """
 
 from __future__ import annotations
@@ -14,7 +18,13 @@ from traderbot.infrastructure.audit.findings import Findings, short
 from traderbot.infrastructure.audit.witnesses import Witnesses
 from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.sealing.anchors import Anchor, AnchorLines, is_epoch_of
-from traderbot.infrastructure.sealing.signed_note import CheckpointBody, NoteError
+from traderbot.infrastructure.sealing.signed_note import (
+    CheckpointBody,
+    NoteError,
+    NotSignedError,
+    parse_checkpoint,
+    read_note,
+)
 from traderbot.infrastructure.sealing.stored_tree import (
     FIRST_EPOCH,
     Head,
@@ -25,6 +35,10 @@ from traderbot.infrastructure.sealing.stored_tree import (
 )
 
 _LISTED_LINES = 10
+_FORMER = (
+    "it is signed by a former key, and nothing as long by the one in use: "
+    "run `traderbot audit anchor`"
+)
 
 
 class Mark(NamedTuple):
@@ -41,7 +55,7 @@ class Published:
         self, reader: LogReader, findings: Findings, witnesses: Witnesses, head: Head
     ) -> None:
         """Look at what was published, before any event is read."""
-        self.checkpoints = self.signatures = self.anchored = self.superseded = 0
+        self.checkpoints = self.signatures = self.anchored = self.superseded = self.strange = 0
         self.last_good: int | None = None
         self.newest: Anchor | None = None
         self.warnings: list[str] = []
@@ -52,12 +66,13 @@ class Published:
             head,
         )
         self._told: Counter[str] = Counter()
+        self._unvouched = _Unvouched()
         self._epochs = {it.epoch: it for it in epochs(reader)}
         if not self._is_known(head.epoch):
             said = f"it is in epoch {head.epoch}, and there never was such an epoch"
             findings.tell("HEAD_DIFFERS", "log_head", said)
-        self._binding = self._binding_epoch()
         self._anchors = self._anchors_of_this_log()
+        self._binding = self._binding_epoch()
         self.newest = max(self._anchors, key=lambda it: (it.epoch, it.size), default=None)
         for each in self._anchors:
             self._find_rollback(each)
@@ -78,6 +93,9 @@ class Published:
         if unread:
             said = f"{unread} are of longer logs than the {self._head.size} sealed events"
             self._findings.tell("CHECKPOINT_DIFFERS", "log_checkpoints", said)
+        if self._unvouched.count:
+            self._tell_first("SIGNATURE_BAD", *self._unvouched.first)
+            self._told["SIGNATURE_BAD"] += self._unvouched.count - 1
         for code, count in self._told.items():
             if count > 1:
                 self._findings.tell(code, "others like it", f"{count - 1} more")
@@ -91,6 +109,12 @@ class Published:
             self.warnings.append(
                 f"{self.superseded} checkpoints and anchors of earlier epochs are not continued"
             )
+        if self.strange:
+            self.warnings.append(
+                f"{self.strange} checkpoints and anchors are signed by a key that is not known "
+                "here; their roots are right, and a longer one is signed by the key in use. "
+                "If the key was changed, name the one before in TRADERBOT_AUDIT__FORMER_KEYS"
+            )
 
     def _binding_epoch(self) -> int:
         """Return the newest epoch that is signed for; those before it do not bind."""
@@ -100,12 +124,16 @@ class Published:
             newest = newest_of_epoch(self._reader, epoch)
             if newest is None or epoch > self._head.epoch:
                 continue
-            try:
-                origin = self._witnesses.verify(newest.note).origin
-            except NoteError:
-                return FIRST_EPOCH
-            return epoch if origin == self._epochs[epoch].origin else FIRST_EPOCH
+            origin = self._epochs[epoch].origin
+            notes = [newest.note, *(it.note for it in self._anchors if it.origin == origin)]
+            return epoch if any(self._is_of(it, origin) for it in notes) else FIRST_EPOCH
         return FIRST_EPOCH
+
+    def _is_of(self, note: str, origin: str) -> bool:
+        """Tell whether a note is signed by the key in use, and for a log of this name."""
+        if not self._witnesses.is_current(note):
+            return False
+        return parse_checkpoint(read_note(note)[0]).origin == origin
 
     def _anchors_of_this_log(self) -> list[Anchor]:
         found = self._witnesses.anchors or AnchorLines((), ())
@@ -143,10 +171,11 @@ class Published:
                 self._tell_first("CHECKPOINT_DIFFERS", where, said)
                 return
             origin = self._origin_of(checkpoint.epoch)
-            if not self._is_well_signed(checkpoint.note, origin, checkpoint.size, root, where):
+            signed = self._signed(checkpoint.note, origin, checkpoint.size, root, where)
+            if signed is None:
                 return
             self.checkpoints += 1
-            self.signatures += self._witnesses.verifier is not None
+            self.signatures += signed
             first_bad = self._findings.first_bad
             if first_bad is None or checkpoint.size <= first_bad:
                 self.last_good = checkpoint.size
@@ -162,25 +191,41 @@ class Published:
                     return
                 said = f"has root {anchor.root[:16]}…, the events make {short(root)}"
                 self._tell_first("ANCHOR_DIFFERS", where, said)
-            elif self._is_well_signed(anchor.note, anchor.origin, anchor.size, root, where):
+            elif self._signed(anchor.note, anchor.origin, anchor.size, root, where) is not None:
                 self.anchored += 1
 
         return check
 
-    def _is_well_signed(
+    def _signed(
         self, note: str, origin: str | None, size: int, root: bytes, where: str
-    ) -> bool:
-        """Tell whether a note says just this, and its signature is good or cannot be checked."""
+    ) -> bool | None:
+        """Return whether a known key signed just this; None if it is not to be counted at all.
+
+        A key that is not known, or a former one, needs a later signature of the one in use:
+        whether there is one is known when the log has ended.
+        """
+        witnesses = self._witnesses
+        known, why = True, _FORMER
         try:
-            said = self._witnesses.verify(note)
+            try:
+                said = witnesses.verify(note)
+            except NotSignedError as error:
+                known, why = False, f"{error}, and nothing as long is"
+                said = parse_checkpoint(read_note(note)[0])
         except NoteError as error:
             self._tell_first("SIGNATURE_BAD", where, str(error))
+            return None
+        if said != CheckpointBody(origin or said.origin, size, root):
+            text = f"{said.origin}, {said.size} events, root {short(said.root)}"
+            self._tell_first("CHECKPOINT_DIFFERS", where, f"what was signed is {text}")
+            return None
+        if witnesses.verifier is None:
             return False
-        if said == CheckpointBody(origin or said.origin, size, root):
+        if known and witnesses.is_current(note):
+            self.strange += self._unvouched.vouched_for()  # marks come the shortest first
             return True
-        text = f"{said.origin}, {said.size} events, root {short(said.root)}"
-        self._tell_first("CHECKPOINT_DIFFERS", where, f"what was signed is {text}")
-        return False
+        self._unvouched.add(where, why, strange=not known)
+        return known
 
     def _is_known(self, epoch: int) -> bool:
         return epoch == FIRST_EPOCH or epoch in self._epochs
@@ -194,6 +239,26 @@ class Published:
         self._told[code] += 1
         if self._told[code] == 1:
             self._findings.tell(code, where, message, index)
+
+
+class _Unvouched:
+    """Checkpoints since the last one that the key in use has signed."""
+
+    def __init__(self) -> None:
+        self.count = self._strange = 0
+        self.first = ("", "")
+
+    def add(self, where: str, why: str, *, strange: bool) -> None:
+        if not self.count:
+            self.first = (where, why)
+        self.count += 1
+        self._strange += strange
+
+    def vouched_for(self) -> int:
+        """Forget them; return how many were signed by a key that is not known."""
+        strange = self._strange
+        self.count = self._strange = 0
+        return strange
 
 
 def _named(anchor: Anchor) -> str:

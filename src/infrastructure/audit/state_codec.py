@@ -21,9 +21,12 @@ from traderbot.domain.market.bar_series import BarSeries
 from traderbot.domain.operations.operations import Operations
 from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.risk.control import RiskControl
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol
+from traderbot.domain.simulation.book import Book
 from traderbot.domain.users.user import User
+from traderbot.domain.venues.venue_account import VenueAccount
 from traderbot.infrastructure.event_store.moulds import maker_of
 from traderbot.infrastructure.event_store.wire import Convert, Wire, wire_of
 
@@ -35,6 +38,9 @@ STATES: Mapping[str, Any] = {
     "bot": BotRun,
     "operations": Operations,
     "market": BarSeries,
+    "risk": RiskControl,
+    "paper": Book,
+    "venue": VenueAccount,
 }
 
 _SCALARS = frozenset({Quantity, Price, Currency, Symbol})  # text, as in events

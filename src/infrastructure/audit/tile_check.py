@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from traderbot.infrastructure.audit.findings import Findings, short
 from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.event_store.merkle import Frontier
+from traderbot.infrastructure.sealing.stored_tree import raw, whole
 from traderbot.infrastructure.sealing.tiles import (
     HASH_BYTES,
     TILE_HEIGHT,
@@ -31,8 +32,8 @@ def tiles_of(reader: LogReader) -> ReadTile:
         if (level, tile) not in ahead:
             ahead.clear()
             sql = (
-                "SELECT tile, hashes FROM log_tiles WHERE level = ? AND tile >= ? "
-                "ORDER BY tile LIMIT ?"
+                f"SELECT {whole(reader, 'tile')}, {raw(reader, 'hashes')} FROM log_tiles "  # noqa: S608 - our own names
+                "WHERE level = ? AND tile >= ? ORDER BY tile LIMIT ?"
             )
             found = reader.rows(sql, level, tile, _AHEAD if level == 0 else 1)
             ahead.update(((level, number), hashes) for number, hashes in found)

@@ -17,7 +17,7 @@ from traderbot.infrastructure.audit.published import Mark, Published
 from traderbot.infrastructure.audit.tile_check import CheckedTree, tiles_of
 from traderbot.infrastructure.audit.witnesses import Witnesses
 from traderbot.infrastructure.event_store.log_reader import LogReader
-from traderbot.infrastructure.sealing.stored_tree import head, stored_tree
+from traderbot.infrastructure.sealing.stored_tree import head, stored_tree, whole
 from traderbot.infrastructure.sealing.tiles import tile_widths
 
 
@@ -109,7 +109,9 @@ class TreeCheck:
         found = self._reader.rows("SELECT count(*) FROM log_tiles")[0][0]
         if found <= sum(widths.values()):
             return  # missing ones were told of where they belong
-        for level, tile in self._reader.rows("SELECT level, tile FROM log_tiles ORDER BY 1, 2"):
-            if not 0 <= tile < widths.get(level, 0):
+        level_, tile_ = (whole(self._reader, it) for it in ("level", "tile"))
+        sql = f"SELECT {level_}, {tile_} FROM log_tiles ORDER BY 1, 2"  # noqa: S608 - our own names
+        for level, tile in self._reader.rows(sql):
+            if level is None or tile is None or not 0 <= tile < widths.get(level, 0):
                 where = f"tile {tile} of level {level}"
                 self._findings.tell("TILE_DIFFERS", where, "the sealed log has no such tile")

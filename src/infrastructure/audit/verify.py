@@ -18,6 +18,7 @@ import msgspec
 from traderbot.application.ports.audit import Progress, VerifyReport
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.infrastructure.audit.agreement import Totals, check_states, check_streams
+from traderbot.infrastructure.audit.epochs_check import check_epochs
 from traderbot.infrastructure.audit.examine import (
     NO_EVENTS,
     EventColumns,
@@ -70,7 +71,8 @@ def verify(
     totals = None if start else Totals(done, check.heads.begun())
     streams = check_streams(reader, check.heads, totals, findings)
     state_rows = check_states(reader, check.heads, totals, findings)
-    warnings = [*witnesses.warnings, *check.tree.published.warnings]
+    undone = check_epochs(reader, codec, findings)
+    warnings = [*witnesses.warnings, *check.tree.published.warnings, *undone]
     if start:
         warnings.append(
             f"the {start} events before were not read: not their bytes, columns and links, "

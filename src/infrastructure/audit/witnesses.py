@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.infrastructure.sealing.anchors import AnchorFile, AnchorLines
 from traderbot.infrastructure.sealing.signed_note import (
     CheckpointBody,
+    NotSignedError,
     Verifier,
+    is_signed_by,
     parse_checkpoint,
     read_note,
 )
@@ -22,6 +25,7 @@ class Trust:
 
     origin: str | None = None  # the name of the log in the checkpoints of its first epoch
     key: str | None = None  # the verifier key: name+id+key
+    former_keys: tuple[str, ...] = ()  # those it was signed with before, in the same form
     anchors: Path | None = None
 
 
@@ -31,18 +35,31 @@ class Witnesses:
 
     origin: str | None = None
     verifier: Verifier | None = None
+    former: tuple[Verifier, ...] = ()  # of keys that signed before it
     anchors: AnchorLines | None = None
     since: CheckpointBody | None = None
     warnings: tuple[str, ...] = ()  # about what is missing
 
     def verify(self, note: str) -> CheckpointBody:
-        """Return what a note says, its signature checked if there is a key.
+        """Return what a note says, its signature checked if there is a key, or a former one.
 
         Raises:
-            NoteError: it is malformed, or not signed by the key.
+            NotSignedError: it is signed by none of the keys.
+            NoteError: it is malformed, or a signature does not fit.
         """
-        text = read_note(note)[0] if self.verifier is None else self.verifier.verify(note)
-        return parse_checkpoint(text)
+        if self.verifier is None:
+            return parse_checkpoint(read_note(note)[0])
+        try:
+            return parse_checkpoint(self.verifier.verify(note))
+        except NotSignedError:
+            for each in self.former:
+                with suppress(NotSignedError):
+                    return parse_checkpoint(each.verify(note))
+            raise
+
+    def is_current(self, note: str) -> bool:
+        """Tell whether a note is well signed by the key in use, and not only by a former one."""
+        return self.verifier is not None and is_signed_by(self.verifier, note)
 
 
 def summon(trust: Trust, scope: VerifyScope) -> Witnesses:
@@ -65,7 +82,11 @@ def summon(trust: Trust, scope: VerifyScope) -> Witnesses:
             "somebody with the signing key, would not be noticed"
         )
     found = Witnesses(
-        origin=trust.origin, verifier=verifier, anchors=anchors, warnings=tuple(warnings)
+        origin=trust.origin,
+        verifier=verifier,
+        former=tuple(map(Verifier, trust.former_keys)),
+        anchors=anchors,
+        warnings=tuple(warnings),
     )
     if scope.since is None:
         return found

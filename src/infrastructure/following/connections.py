@@ -23,9 +23,14 @@ class WritingConnection:
     Transactions follow one another on it: opening a connection costs more than most of them.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Connect with the first transaction."""
+    def __init__(self, engine: Engine, *, derived: bool = False) -> None:
+        """Connect with the first transaction.
+
+        What is only `derived` from the log is not waited for until it is on the disk: a power cut
+        takes rows and place in the log back together, and they are made again.
+        """
         self._engine = engine
+        self._derived = derived
         self._connection: Connection | None = None
 
     @contextmanager
@@ -33,6 +38,8 @@ class WritingConnection:
         """Open a transaction for a block. It is rolled back if the block raises."""
         if self._connection is None:
             self._connection = self._engine.connect()
+            if self._derived:
+                _do_not_wait_for_the_disk(self._connection)
         connection = self._connection
         try:
             with self._waiting():
@@ -77,3 +84,12 @@ class WritingConnection:
         if connection is not None:
             with suppress(SQLAlchemyError):
                 connection.close()
+
+
+def _do_not_wait_for_the_disk(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.execute("PRAGMA synchronous=NORMAL")
+    else:
+        driver.execute("SET synchronous_commit = off")
+        driver.commit()

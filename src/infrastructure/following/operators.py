@@ -26,6 +26,7 @@ from traderbot.application.ports.subscriptions import (
     SubscriptionStatus,
 )
 from traderbot.application.views import Page
+from traderbot.infrastructure.following.decisions import apply_discards
 from traderbot.infrastructure.following.log_follower import head
 from traderbot.infrastructure.following.parking import OPEN
 from traderbot.infrastructure.following.runner import SubscriptionRunner
@@ -136,6 +137,8 @@ class SqlSubscriptions:
     def retry(self, name: str, log_index: int) -> int:
         """Have a parked event and everything parked behind it attempted once more, in order."""
         with self._deciding(name) as connection:
+            apply_discards(connection, name)
+        with self._deciding(name) as connection:
             found = _event(connection, name, log_index)
             found.refuse_unless_parked()
             subscription = _subscription(connection, name)
@@ -174,6 +177,7 @@ class SqlSubscriptions:
             found = _subscription(connection, name)
             if found.status != SubscriptionState.HALTED:
                 return
+            apply_discards(connection, name)
             # What halted it begins with new attempts.
             _delete_open(connection, name, since=found.position)
             connection.execute(

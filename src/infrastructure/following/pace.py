@@ -28,6 +28,7 @@ class Pace:
     lease_seconds: float = 10.0  # how long after a crash somebody else may take over
     poll_seconds: float = 1.0  # a worker looks by itself, should nobody nudge it
     linger_seconds: float = 0.02  # after a nudge, so that neighbours come along in one batch
+    longest_linger_seconds: float = 0.25  # while the log grows all the time
     lock_seconds: float = 0.1  # a projection's transaction takes on no further event after this
     turn_seconds: float = 1.0  # how long a suspect waits for others, should one of them hang
     save_seconds: float = 1.0  # how far a checkpoint may lag over events nobody asked for

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from traderbot.application.ports.subscriptions import ParkedState
@@ -58,11 +69,14 @@ class Parking:
         return found
 
     def due(self, connection: Connection, *, below: int) -> Sequence[tuple[int, str]]:
-        """Return index and key of the events whose next attempt is due, first of their key."""
+        """Return index and key of the events whose next attempt is due, first of their key.
+
+        One whose last attempt lies in the future is due: the clock was set back since.
+        """
         now = self.times.now(connection)
         statement = (
             select(_Row.log_index, _Row.sequence_key)
-            .where(self._waiting(below), _Row.next_at <= now)
+            .where(self._waiting(below), or_(_Row.next_at <= now, _Row.last_at > now))
             .order_by(_Row.log_index)
             .limit(_DUE_AT_ONCE)
         )
@@ -70,10 +84,13 @@ class Parking:
 
     def seconds_to_next(self, connection: Connection, *, below: int) -> float | None:
         """Return how long until an attempt is due, None when no attempt is planned."""
-        at = connection.scalar(select(func.min(_Row.next_at)).where(self._waiting(below)))
+        at, last = connection.execute(
+            select(func.min(_Row.next_at), func.max(_Row.last_at)).where(self._waiting(below))
+        ).one()
         if at is None:
             return None
-        return max(0.0, float((at - self.times.now(connection)).total_seconds()))
+        now = self.times.now(connection)
+        return 0.0 if last > now else max(0.0, float((at - now).total_seconds()))
 
     # What becomes of one -------------------------------------------------------------------------
 
@@ -139,6 +156,28 @@ class Parking:
         }
         if not self._update(connection, log_index, **values):
             self._insert(connection, log_index, event_id, key, at=now, **values)
+
+    def postpone(
+        self,
+        connection: Connection,
+        log_index: int,
+        *,
+        attempts: int,
+        once: bool,
+        error: BaseException,
+        wait_seconds: float,
+    ) -> None:
+        """Have an event attempted again later, as if the last attempt had not been made."""
+        now = self.times.now(connection)
+        self._update(
+            connection,
+            log_index,
+            attempts=attempts,
+            last_at=now,
+            next_at=now + timedelta(seconds=wait_seconds),
+            status=ParkedState.REQUEUED if once else ParkedState.RETRYING,
+            **_error(error),
+        )
 
     def park(self, connection: Connection, key: str) -> None:
         """Leave a key alone until an operator decides: what failed, and what waits behind it."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from traderbot.application.ports.subscriptions import DurableHandler, SubscriptionState
 from traderbot.infrastructure.following.connections import WritingConnection
+from traderbot.infrastructure.following.decisions import apply_discards
 from traderbot.infrastructure.following.pace import BATCH
 from traderbot.infrastructure.following.parking import Parking
 from traderbot.infrastructure.following.subscription_store import Lease, LeaseLostError
@@ -24,7 +25,7 @@ class Progress:
 
     def __init__(self, handler: DurableHandler, place: Workplace) -> None:
         """Stand nowhere; `take` comes first."""
-        self.writing = WritingConnection(place.writing)
+        self.writing = WritingConnection(place.writing, derived=not handler.is_reactor)
         self.parking = Parking(handler.name, place.store.times)
         self.position = 0
         self.state = SubscriptionState.RUNNING
@@ -35,7 +36,7 @@ class Progress:
         self._place = place
         self._lease: Lease | None = None
         self._given_up: set[int] = set()
-        self._saved_at = 0.0  # monotonic
+        self._saved_at = self._looked_at = 0.0  # monotonic
 
     @property
     def is_owner(self) -> bool:
@@ -53,6 +54,11 @@ class Progress:
         """Whether an operator has discarded the event."""
         return log_index in self._given_up
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the next event may be what ended the owner before."""
+        return self.position < self._suspect_until
+
     def take(self) -> bool:
         """Take the lease if it is free; return whether it was."""
         place, name = self._place, self._handler.name
@@ -65,6 +71,7 @@ class Progress:
             if taken is None:
                 return False
             position = taken.lease.position
+            apply_discards(connection, name)
             held = self.parking.keys(connection, below=position)
             given_up = self.parking.discarded(connection, since=position)
             ahead = self.parking.last_ahead(connection, since=position)
@@ -82,7 +89,11 @@ class Progress:
         self._lease = None
 
     def look(self) -> None:
-        """See what an operator has decided. Raises LeaseLostError."""
+        """See what an operator has decided, now and then. Raises LeaseLostError."""
+        now = monotonic()
+        if now < self._looked_at + self._place.pace.poll_seconds:
+            return
+        self._looked_at = now
         with self._place.reading.connect() as connection:
             state = self._place.store.state(connection, self.lease)
             if state is self.state:
@@ -100,7 +111,7 @@ class Progress:
         that did not come to an end; nobody who was merely there is charged with it. Yields whether
         that is so: then the outcome is to be recorded before the turn ends.
         """
-        if self.position >= self._suspect_until:
+        if not self.is_suspect:
             yield False
             return
         turn = self._place.turn
@@ -132,6 +143,13 @@ class Progress:
             self.position = position
             self._place.moved.notify_all()
         self.save_if_late()
+
+    def hear_decisions(self) -> None:
+        """Give up what an operator has decided to give up, as the log says."""
+        with self.writing.transaction() as connection:
+            lease = self.here(connection)
+            apply_discards(connection, self._handler.name)
+        self.moved(self.position, lease)
 
     def save_if_late(self) -> None:
         """Store the position if it has not been for a while."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from traderbot.application.ports.subscriptions import DurableHandler, SubscriptionState
 from traderbot.infrastructure.following.hand import ClosingError
 from traderbot.infrastructure.following.log_follower import LogLine
+from traderbot.infrastructure.following.pending_rows import write_rows
 from traderbot.infrastructure.following.progress import Progress
 from traderbot.infrastructure.following.subscription_store import Lease, LeaseLostError
 from traderbot.infrastructure.following.tasks import CallFailedError, Task, Tasks, TooManyHangError
@@ -140,6 +141,7 @@ class Projecting:
         done = self._tasks.make(calls, self._progress.writing.cut)
         if done.error is not None:
             raise CallFailedError(done.count, done.error) from done.error
+        write_rows(connection)
         return done.count
 
     def _one(self, line: LogLine) -> None:

@@ -1,20 +1,29 @@
 """A reactor's way through the log: each attempt is on record in `effects` before it is made.
 
 What came of one attempt is recorded together with the beginning of the next, so that an event costs
-one transaction. A crash between the two has the event attempted again, with the same token.
+one transaction. A crash between the two has the event attempted again, with the same token. When
+many events wait, a few dozen are begun together, and what was done of them within a tenth of a
+second is recorded together: then so many may be attempted again.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from traderbot.application.ports.subscriptions import DurableHandler, Effect
+from traderbot.application.ports.subscriptions import (
+    DurableHandler,
+    Effect,
+    SubscriptionState,
+)
+from traderbot.infrastructure.following.away import TargetAwayError
 from traderbot.infrastructure.following.effects import Effects, token_of
-from traderbot.infrastructure.following.hand import Done, HandlerTimeoutError
+from traderbot.infrastructure.following.hand import ClosingError, Done, HandlerTimeoutError
 from traderbot.infrastructure.following.log_follower import LogLine
 from traderbot.infrastructure.following.progress import Progress
 from traderbot.infrastructure.following.subscription_store import Lease
@@ -22,6 +31,9 @@ from traderbot.infrastructure.following.tasks import Task, Tasks
 from traderbot.infrastructure.following.workplace import Workplace
 
 _log = logging.getLogger(__name__)
+_MANY: Final = 8  # events that wait; fewer are attempted one by one
+_TOGETHER: Final = 32
+_LONGEST_PAUSE: Final = 10.0  # seconds between looks whether the other side is back
 
 
 class Reacting:
@@ -38,10 +50,15 @@ class Reacting:
         self._parking = progress.parking
         self._effects = Effects(handler.name, place.store.times)
         self._outcome: Callable[[Connection], Lease] | None = None  # of the last call
+        self._together = _TOGETHER  # how many events are begun together at most
+        self._away = 0  # how often in a row the other side was away
+        self._may_say_so = True  # `subscriptions`, even if only since before this worker began
 
     def follow(self, lines: Sequence[LogLine]) -> None:
-        """Handle these events."""
+        """Handle these events, or the first of them."""
         progress = self._progress
+        if self._follow_together(lines):
+            return
         for line in lines:
             if self._place.closing.told.is_set():
                 break
@@ -54,7 +71,88 @@ class Reacting:
                     self._react(task)
                     if is_suspect:
                         self.settle()
+                if self._away:  # whatever comes next would find nobody either
+                    self._place.closing.told.wait(self._pause())
+                    return
         self.settle()
+
+    def _follow_together(self, lines: Sequence[LogLine]) -> bool:
+        """Handle the first of many events in a few transactions; return whether that was done.
+
+        Only first attempts of events that nothing is held against. Whatever else there is, and
+        what failed, is for who goes one by one.
+        """
+        progress = self._progress
+        if self._together < _MANY:  # calls are slow, and most would be begun in vain; for now
+            self._together += 1
+            return False
+        if len(lines) < _MANY or progress.held or self._away or progress.is_suspect:
+            return False
+        tasks: list[Task] = []
+        stop = progress.position
+        for line in lines:
+            if progress.is_given_up(line.log_index):
+                return False
+            stop = line.log_index + 1
+            task = self._tasks.of(line)
+            if task is not None:
+                tasks.append(task)
+                if len(tasks) == self._together:
+                    break
+        if len(tasks) < _MANY:
+            return False
+        outcome = self._outcome
+        with progress.writing.transaction() as connection:
+            lease = progress.here(connection) if outcome is None else outcome(connection)
+            started = self._effects.start_all(connection, [it.event_id for it in tasks])
+        self._outcome = None
+        progress.moved(lease.position, lease)
+        if started:
+            self._call_together(tasks, stop)
+        return started
+
+    def _call_together(self, tasks: Sequence[Task], stop: int) -> None:
+        """Make the calls of events that were begun; `stop` is where the log goes on behind them."""
+        answers: list[object] = []
+        calls = [partial(_answer, task, self._effect(task, 1), answers) for task in tasks]
+        try:
+            done = self._tasks.make(calls, _nothing)
+        except ClosingError:  # the one that hangs stays begun
+            count = len(answers)
+            self._outcome = self._done_together(tasks, answers, tasks[count + 1 :])
+            raise
+        error = done.error
+        if error is None:
+            count = len(answers)
+            self._together = count if count < len(tasks) else min(2 * self._together, _TOGETHER)
+            self._outcome = self._done_together(tasks, answers, tasks[count:], stop)
+            return
+        failed, rest = tasks[len(answers)], tasks[len(answers) + 1 :]
+        self._outcome = self._done_together(tasks, answers, rest)
+        self.settle()
+        self._warn(failed, 1, error)
+        if isinstance(error, TargetAwayError):
+            self._wait(failed, error)
+            self._place.closing.told.wait(self._pause())
+        else:
+            self._outcome = partial(self._record, failed, 1, done)
+
+    def _done_together(
+        self, tasks: Sequence[Task], answers: Sequence[object], rest: Sequence[Task], stop: int = 0
+    ) -> Callable[[Connection], Lease]:
+        """Return what records the answers there are, and takes back what did not begin at all."""
+        count = len(answers)
+        to = stop if count == len(tasks) else tasks[count].log_index
+        done = [(task.event_id, answer) for task, answer in zip(tasks, answers, strict=False)]
+
+        def record(connection: Connection) -> Lease:
+            lease = self._progress.to(connection, to)
+            self._effects.all_done(connection, done)
+            if rest:
+                self._effects.not_begun(connection, [it.event_id for it in rest])
+            return lease
+
+        return record
 
     def settle(self) -> None:
         """Record what came of the last call, if it is not recorded yet."""
@@ -86,6 +184,16 @@ class Reacting:
             if done.error is None:
                 self._effects.done(connection, task.event_id, done.answer)
                 self._parking.done(connection, task.log_index, task.key)
+            elif isinstance(done.error, TargetAwayError):
+                self._effects.not_made(connection, task.event_id)
+                self._parking.postpone(
+                    connection,
+                    task.log_index,
+                    attempts=attempt - 1,
+                    once=last,
+                    error=done.error,
+                    wait_seconds=self._pause(),
+                )
             else:
                 self._failed(connection, task, attempt, done.error, last=last)
         progress.moved(progress.position, lease)
@@ -115,7 +223,28 @@ class Reacting:
         if started is None or exhausted:  # it waits, was done before a crash, or is parked
             progress.pass_over(task.log_index + 1)
             return
-        self._outcome = partial(self._record, task, started, self._call(task, started))
+        done = self._call(task, started)
+        if isinstance(done.error, TargetAwayError):
+            self._wait(task, done.error)
+            return
+        if self._may_say_so:
+            self._away, self._may_say_so = 0, False
+            progress.say(SubscriptionState.RUNNING)
+        self._outcome = partial(self._record, task, started, done)
+
+    def _wait(self, task: Task, error: TargetAwayError) -> None:
+        """Stay before an event that nobody was there to take, and say so."""
+        self._away += 1
+        self._may_say_so = True
+        with self._progress.writing.transaction() as connection:
+            lease = self._progress.here(connection)
+            self._effects.not_made(connection, task.event_id)
+        self._progress.moved(task.log_index, lease)
+        if self._away == 1:
+            self._progress.say(SubscriptionState.RUNNING, f"waits: {error}")
+
+    def _pause(self) -> float:
+        return min(self._place.pace.backoff(max(1, self._away)), _LONGEST_PAUSE)
 
     def _record(self, task: Task, attempt: int, done: Done, connection: Connection) -> Lease:
         lease = self._progress.to(connection, task.log_index + 1)
@@ -128,18 +257,25 @@ class Reacting:
         return lease
 
     def _call(self, task: Task, attempt: int) -> Done:
-        token = token_of(self._handler.name, task.event_id)
-        effect = Effect(token=token, attempt=attempt, log_index=task.log_index)
-        done = self._tasks.make([partial(task.call, effect)], _nothing)
+        done = self._tasks.make([partial(task.call, self._effect(task, attempt))], _nothing)
         if done.error is not None:
-            _log.warning(
-                "%s: attempt %d at log index %d failed: %r",
-                self._handler.name,
-                attempt,
-                task.log_index,
-                done.error,
-            )
+            self._warn(task, attempt, done.error)
         return done
+
+    def _effect(self, task: Task, attempt: int) -> Effect:
+        token = token_of(self._handler.name, task.event_id)
+        return Effect(token=token, attempt=attempt, log_index=task.log_index)
+
+    def _warn(self, task: Task, attempt: int, error: BaseException) -> None:
+        if isinstance(error, TargetAwayError) and self._away:
+            return  # said once
+        _log.warning(
+            "%s: attempt %d at log index %d failed: %r",
+            self._handler.name,
+            attempt,
+            task.log_index,
+            error,
+        )
 
     def _failed(
         self,
@@ -162,6 +298,19 @@ class Reacting:
         )
         if last:
             self._parking.park(connection, task.key)
+
+
+def _answer(task: Task, effect: Effect, answers: list[object]) -> Any:  # noqa: ANN401 - a handler's
+    """Call a handler and keep its answer, once it is there."""
+    answer = task.call(effect)
+    if not inspect.isawaitable(answer):
+        answers.append(answer)
+        return answer
+
+    async def awaited() -> None:
+        answers.append(await answer)
+
+    return awaited()
 
 
 def _nothing() -> None:

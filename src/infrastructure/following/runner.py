@@ -15,6 +15,7 @@ from typing import Final, Self
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.subscriptions import DurableHandler
 from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.following.feed import Feed
 from traderbot.infrastructure.following.log_follower import LogFollower
 from traderbot.infrastructure.following.pace import Pace
 from traderbot.infrastructure.following.subscription_store import (
@@ -58,12 +59,14 @@ class SubscriptionRunner:
             msg = f"two handlers are named {', '.join(sorted(twice))}"
             raise ValueError(msg)
         self.handlers: Mapping[str, DurableHandler] = {each.name: each for each in handlers}
+        reading, follower, pace = reader_engine(url), LogFollower(codec), pace or Pace()
         self._place = Workplace(
-            reading=reader_engine(url),
+            reading=reading,
             writing=writer_engine(url),
-            follower=LogFollower(codec),
+            follower=follower,
+            feed=Feed(reading, follower, pace.poll_seconds),
             store=SubscriptionStore(SubscriptionTimes(clock)),
-            pace=pace or Pace(),
+            pace=pace,
             owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         )
         self._workers = {each.name: Worker(each, self._place) for each in handlers}
@@ -96,6 +99,7 @@ class SubscriptionRunner:
 
     def nudge(self) -> None:
         """Say that the log may have grown, or that an operator has decided something."""
+        self._place.feed.nudge()
         for worker in self._workers.values():
             worker.nudge()
 

@@ -75,7 +75,7 @@ class Tasks:
     def again(self, line: LogLine, key: str | None) -> Task:
         """Return what is to be done about an event whose key is known already."""
         try:
-            recorded = self._place.follower.recorded(line)
+            recorded = self._place.feed.recorded(line)
             key = self._handler.sequence_key(recorded) if key is None else key
         except Exception as error:  # noqa: BLE001 - reading it is part of handling it
             return Task(line, line.stream if key is None else key, partial(_raise, error))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from traderbot.application.ports.subscriptions import DurableHandler, SubscriptionState
 from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.infrastructure.following.decisions import DISCARDED_TYPE
 from traderbot.infrastructure.following.hand import ClosingError
 from traderbot.infrastructure.following.log_follower import LogLine
 from traderbot.infrastructure.following.progress import Progress
@@ -38,6 +40,8 @@ class Worker:
         mode = Reacting if handler.is_reactor else Projecting
         self._mode: Reacting | Projecting = mode(handler, place, self._progress, self._tasks)
         self._wake = threading.Event()
+        self._lingers = place.pace.linger_seconds
+        self._rested_at = 0.0  # monotonic
         self._thread = threading.Thread(
             target=self._work, name=f"traderbot-{handler.name}", daemon=True
         )
@@ -99,9 +103,10 @@ class Worker:
             return False
         self._mode.settle()
         drained = bool(progress.held) and self._drain()
-        with self._place.reading.connect() as connection:
-            lines = self._place.follower.read(connection, progress.position)
+        lines = self._place.feed.read(progress.position)
         if lines:
+            if any(line.type == DISCARDED_TYPE for line in lines):
+                progress.hear_decisions()  # before they are behind it
             self._mode.follow(lines)
         elif progress.state is SubscriptionState.REBUILDING:
             progress.say(SubscriptionState.RUNNING)
@@ -148,11 +153,26 @@ class Worker:
             seconds = seconds if due is None else min(seconds, due)
         if self._wake.wait(seconds):
             # Who has no lease need not look at every event.
-            linger = pace.linger_seconds if progress.is_owner else pace.poll_seconds
-            self._place.closing.told.wait(linger)
+            self._place.closing.told.wait(
+                self._linger() if progress.is_owner else pace.poll_seconds
+            )
+        else:
+            self._lingers = pace.linger_seconds
         self._wake.clear()
         if progress.is_owner:
             progress.look()
+
+    def _linger(self) -> float:
+        """Return how long to wait for more: longer and longer while the log does not stop growing.
+
+        Each round costs a transaction, however few events it is for, and the writer its turn.
+        """
+        pace, now = self._place.pace, monotonic()
+        is_busy = now - self._rested_at < pace.longest_linger_seconds
+        longest = max(pace.linger_seconds, min(2 * self._lingers, pace.longest_linger_seconds))
+        self._lingers = longest if is_busy else pace.linger_seconds
+        self._rested_at = now + self._lingers
+        return self._lingers
 
     def _lose(self) -> None:
         self._progress.lose()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from traderbot.infrastructure.following.feed import Feed
 from traderbot.infrastructure.following.log_follower import LogFollower
 from traderbot.infrastructure.following.pace import Pace
 from traderbot.infrastructure.following.subscription_store import SubscriptionStore
@@ -32,6 +33,7 @@ class Workplace:
     reading: Engine
     writing: Engine
     follower: LogFollower
+    feed: Feed
     store: SubscriptionStore
     pace: Pace
     owner: str

@@ -12,6 +12,7 @@ from traderbot.application.ports.event_bus import HandlerKind, ReplayPolicy, Sta
 from traderbot.application.ports.recorded import Recorded
 from traderbot.application.ports.subscriptions import Effect
 from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.following.away import TargetAwayError
 from traderbot.infrastructure.handlers.cloud_event import cloud_event
 from traderbot.infrastructure.handlers.declared import EventHandler
 
@@ -28,8 +29,8 @@ def audit_relay(
     """Return the reactor that relays the log; not enabled without a Redis.
 
     It is never replayed: what a stream is trimmed to is less than the log, and a consumer that
-    wants history reads it from the log. All events have one sequence key, so while Redis is away
-    nothing overtakes what waits.
+    wants history reads it from the log. All events have one sequence key, so nothing overtakes an
+    event that Redis refuses; while Redis is away the relay waits, and parks nothing.
     """
     return EventHandler(
         name="audit_relay",
@@ -41,7 +42,7 @@ def audit_relay(
         sequence_key=_one_key,
         timeout_seconds=2 * _REDIS_SECONDS + 5,  # to connect and to answer, before it is given up
         summary="every event to a Redis stream, as a CloudEvent",
-        idempotency="consumers drop an id they have seen; a crash may relay one event twice",
+        idempotency="consumers drop an id they have seen; a crash may relay some events twice",
         enabled=redis_url is not None,
     )
 
@@ -60,13 +61,18 @@ class _Relay:
         self._redis: Redis | None = None
 
     def __call__(self, recorded: Recorded, effect: Effect) -> str:
-        """Return the id of the entry. Raises NotDeliveredError."""
+        """Return the id of the entry.
+
+        Raises:
+            TargetAwayError: Redis is not there, or takes nothing from anybody now.
+            NotDeliveredError: it refused this one.
+        """
         del effect  # consumers tell a repetition by the event's own id
         if self._url is None:
             msg = "there is no Redis to relay to; set TRADERBOT_REDIS__URL"
             raise NotDeliveredError(msg)
         from redis import Redis  # noqa: PLC0415 - see above
-        from redis.exceptions import RedisError  # noqa: PLC0415
+        from redis import exceptions as refused  # noqa: PLC0415 - see above
 
         event = cloud_event(recorded, self._origin, self._codec)
         try:
@@ -80,7 +86,18 @@ class _Relay:
             entry: Any = self._redis.xadd(
                 self._stream, {FIELD: event}, maxlen=self._maxlen, approximate=True
             )
-        except (RedisError, OSError) as error:
+        except (
+            refused.ConnectionError,
+            refused.TimeoutError,
+            refused.ClusterDownError,
+            refused.TryAgainError,
+            refused.ReadOnlyError,
+            refused.OutOfMemoryError,
+            OSError,
+        ) as error:
+            msg = f"Redis is away, or takes nothing now: {type(error).__name__}"
+            raise TargetAwayError(msg) from error
+        except refused.RedisError as error:
             msg = f"Redis did not take it: {type(error).__name__}"
             raise NotDeliveredError(msg) from error
         return str(entry.decode())

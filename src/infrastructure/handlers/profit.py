@@ -18,6 +18,7 @@ from traderbot.infrastructure.handlers.projection import (
     projection,
     put,
     table_of,
+    written,
 )
 from traderbot.infrastructure.persistence.projection_tables import DailyProfitRow, RoundTripRow
 
@@ -97,7 +98,7 @@ def _last_trip(connection: Connection, event: FillBooked) -> dict[str, Any] | No
         .order_by(_TRIPS.c.number.desc())
         .limit(1)
     )
-    row = connection.execute(newest).mappings().one_or_none()
+    row = written(connection, RoundTripRow).execute(newest).mappings().one_or_none()
     return None if row is None else dict(row)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table
 
 from traderbot.application.ports.event_bus import HandlerKind, ReplayPolicy, Start
 from traderbot.application.ports.recorded import Recorded
 from traderbot.domain.shared.instants import instant_text
+from traderbot.infrastructure.following.pending_rows import (
+    find_row,
+    put_row,
+    remove_row,
+    write_rows,
+)
 from traderbot.infrastructure.handlers.declared import EventHandler
 from traderbot.infrastructure.persistence.tables import Base
 
@@ -56,11 +60,8 @@ def table_of(model: type[Base]) -> Table:
 
 
 def found(connection: Connection, model: type[Base], **key: object) -> dict[str, Any] | None:
-    """Return the row with that key, to be changed and put back, or None."""
-    table = table_of(model)
-    where = (table.c[name] == value for name, value in key.items())
-    row = connection.execute(select(table).where(*where)).mappings().one_or_none()
-    return None if row is None else dict(row)
+    """Return the row with that primary key, to be changed and put back, or None."""
+    return find_row(connection, table_of(model), key)
 
 
 def day_of(at: datetime) -> str:
@@ -69,13 +70,19 @@ def day_of(at: datetime) -> str:
 
 
 def put(connection: Connection, model: type[Base], row: Mapping[str, Any]) -> None:
-    """Write a whole row, in place of the one with its key if there is one."""
-    connection.execute(_upsert(table_of(model), connection.dialect.name), row)
+    """Have a whole row written, in place of the one with its key if there is one.
+
+    It is, by the end of the transaction: see `written` for who asks in another way than `found`.
+    """
+    put_row(connection, table_of(model), row)
 
 
-@lru_cache
-def _upsert(table: Table, dialect: str) -> Insert:
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    keys = list(table.primary_key)
-    rest = {column.name: insert.excluded[column.name] for column in table.c if column not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=rest)
+def remove(connection: Connection, model: type[Base], **key: object) -> None:
+    """Have the row with that primary key deleted."""
+    remove_row(connection, table_of(model), key)
+
+
+def written(connection: Connection, *models: type[Base]) -> Connection:
+    """Return the connection, with everything written that was put into these tables."""
+    write_rows(connection, *map(table_of, models))
+    return connection

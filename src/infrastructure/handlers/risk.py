@@ -13,7 +13,7 @@ from traderbot.domain.portfolio.events import ExposureReleased, ExposureReserved
 from traderbot.domain.shared.decimals import ZERO, add, subtract
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.infrastructure.handlers.declared import EventHandler
-from traderbot.infrastructure.handlers.projection import found, projection, put, table_of
+from traderbot.infrastructure.handlers.projection import found, projection, put, remove
 from traderbot.infrastructure.persistence.projection_tables import (
     RiskExposureRow,
     RiskPendingRow,
@@ -30,7 +30,6 @@ _EVENTS: Final = frozenset(
         FillBooked,
     }
 )
-_PENDING: Final = table_of(RiskPendingRow)
 
 
 def risk() -> EventHandler:
@@ -98,7 +97,7 @@ def _answered(connection: Connection, event: OrderApproved | OrderRefused) -> di
     if order is None:
         msg = f"order {event.order_id} was never placed"
         raise CorruptHistoryError(msg)
-    connection.execute(_PENDING.delete().where(_PENDING.c.order_id == event.order_id))
+    remove(connection, RiskPendingRow, order_id=event.order_id)
     return order
 
 

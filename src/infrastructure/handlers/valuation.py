@@ -26,8 +26,14 @@ from traderbot.domain.portfolio.events import (
 from traderbot.domain.shared.decimals import ZERO, add, multiply, negate, subtract
 from traderbot.domain.shared.errors import CorruptHistoryError
 from traderbot.domain.shared.values import Currency, Price, Symbol, symbol
+from traderbot.infrastructure.following.pending_rows import remembered
 from traderbot.infrastructure.handlers.declared import EventHandler
-from traderbot.infrastructure.handlers.projection import found, projection, put, table_of
+from traderbot.infrastructure.handlers.projection import (
+    found,
+    projection,
+    put,
+    table_of,
+)
 from traderbot.infrastructure.persistence.projection_tables import (
     EquityPointRow,
     LastPriceRow,
@@ -136,15 +142,12 @@ def _value(
     """Add a point to the curve."""
     known = found(connection, ValuedCashRow, portfolio_id=portfolio_id, currency=currency.code)
     cash = known["amount"] if known is not None else ZERO
-    positions = ZERO
-    query = (
-        select(_HELD.c.quantity, _PRICES.c.price)
-        .join(_PRICES, _PRICES.c.symbol == _HELD.c.symbol)
-        .where(_HELD.c.portfolio_id == portfolio_id, _HELD.c.currency == currency.code)
-        .order_by(_HELD.c.symbol)
+    positions = remembered(
+        connection,
+        ("positions", portfolio_id, currency.code),
+        (_HELD, _PRICES),
+        lambda: _positions(connection, portfolio_id, currency),
     )
-    for quantity, price in connection.execute(query):
-        positions = add(positions, multiply(quantity, price))
     point = {
         "portfolio_id": portfolio_id,
         "currency": currency.code,
@@ -155,3 +158,17 @@ def _value(
         "equity": add(cash, positions),
     }
     put(connection, EquityPointRow, point)
+
+
+def _positions(connection: Connection, portfolio_id: str, currency: Currency) -> Decimal:
+    """Return what a portfolio's positions in a currency are worth."""
+    worth = ZERO
+    query = (
+        select(_HELD.c.quantity, _PRICES.c.price)
+        .join(_PRICES, _PRICES.c.symbol == _HELD.c.symbol)
+        .where(_HELD.c.portfolio_id == portfolio_id, _HELD.c.currency == currency.code)
+        .order_by(_HELD.c.symbol)
+    )
+    for quantity, price in connection.execute(query):
+        worth = add(worth, multiply(quantity, price))
+    return worth

@@ -37,6 +37,11 @@ class LogSealing(Sealing):
             loop.close()
             self._loop = None
 
+    @property
+    def loop(self) -> SealingLoop | None:
+        """What seals by itself just now."""
+        return self._loop
+
     def seal(self) -> SealReport:
         """Seal all that waits, sign it and publish it."""
         with self._at_work():
@@ -61,7 +66,7 @@ class LogSealing(Sealing):
         with snapshot(self._reading) as reader:
             now, newest = head(reader), newest_checkpoint(reader)
         did = self._loop.status if self._loop else None
-        anchor, error = None, did.error if did else None
+        anchor, error = None, (did.error or did.unpublished) if did else None
         try:
             anchor = self._sealer.anchors.newest_of_log(self._sealer.origin)
         except TraderbotError as found:

@@ -52,6 +52,8 @@ class Sealed:
 class Transaction(ABC):
     """What is asked and written in one transaction. It is a `Reader`, too."""
 
+    dense: bool  # whether it is SQLite, where positions have no gaps
+
     @abstractmethod
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return raw rows. The statement marks its values with `?`."""

@@ -12,13 +12,15 @@ from typing import Final
 from traderbot.application.ports.clock import Clock
 from traderbot.domain.shared.errors import TraderbotError
 from traderbot.domain.shared.instants import instant_text
+from traderbot.infrastructure.sealing.anchors import AnchorFileError
 from traderbot.infrastructure.sealing.errors import EventRefusedError
-from traderbot.infrastructure.sealing.sealer import Sealer
+from traderbot.infrastructure.sealing.sealer import Checkpoint, Sealer
 
 _log = logging.getLogger(__name__)
 
 CLOSING_SECONDS: Final = 10.0
 _LONGEST_PAUSE_SECONDS: Final = 5.0
+_LONGEST_PUBLISHING_PAUSE_SECONDS: Final = 60.0
 _IDLE_CHECK_SECONDS: Final = 1.0
 
 
@@ -41,13 +43,16 @@ class LoopStatus:
     checkpoint_at: str | None = None
     anchored_size: int = 0
     anchored_at: str | None = None
-    error: str | None = None  # why nothing is sealed now, or not published
+    error: str | None = None  # why nothing is sealed now
+    unpublished: str | None = None  # why nothing is published now; sealing goes on
 
 
 class SealingLoop:
     """Seals within `seal_seconds`, at once when idle; signs and publishes at its own pace.
 
-    Whatever fails is tried again, after a longer and longer pause, up to five seconds.
+    Whatever fails is tried again, after a longer and longer pause: sealing after up to five
+    seconds, publishing, which may lie on another volume, after up to a minute. Neither holds the
+    other up.
     """
 
     def __init__(
@@ -65,7 +70,8 @@ class SealingLoop:
         self._nudged = threading.Event()
         self._closing = threading.Event()
         self._status = LoopStatus()
-        self._next_checkpoint = self._next_anchor = 0.0
+        self._failing_since: float | None = None  # monotonic
+        self._next_checkpoint = self._next_anchor = self._publishing_pause = 0.0
         self._thread = threading.Thread(target=self._work, name="traderbot-sealer", daemon=True)
         self._thread.start()
 
@@ -73,6 +79,17 @@ class SealingLoop:
     def status(self) -> LoopStatus:
         """What it has done so far."""
         return self._status
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def failing_seconds(self) -> float:
+        """How long nothing could be sealed; zero when the last round went well."""
+        since = self._failing_since
+        return 0.0 if since is None else monotonic() - since
 
     def nudge(self) -> None:
         """Tell it that there is something to seal. Costs next to nothing."""
@@ -142,30 +159,50 @@ class SealingLoop:
         # Also when nothing is new here: another process may have sealed, or the past have changed.
         seconds = self._pace.checkpoint_seconds
         self._next_checkpoint = now + (seconds if is_news else max(seconds, _IDLE_CHECK_SECONDS))
-        self._checkpoint(publish=now >= self._next_anchor)
+        self._checkpoint()
 
-    def _checkpoint(self, *, publish: bool) -> None:
+    def _checkpoint(self) -> None:
         try:
-            found = self._sealer.checkpoint(anchor=publish)
+            found = self._sealer.checkpoint()
         except BaseException:
             self._next_checkpoint = 0.0
             raise
         if found is None:
             return
+        self._signed(found)
+        if not found.is_anchored and monotonic() >= self._next_anchor:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Publish; a volume that is full or cannot be written to is asked again later."""
+        try:
+            found = self._sealer.checkpoint(anchor=True)
+        except AnchorFileError as error:
+            pause = max(2 * self._publishing_pause, self._pace.checkpoint_seconds)
+            self._publishing_pause = min(pause, _LONGEST_PUBLISHING_PAUSE_SECONDS)
+            self._next_anchor = monotonic() + self._publishing_pause
+            self._tell_unpublished(str(error))
+            return
+        self._publishing_pause = 0.0
+        self._tell_unpublished(None)
+        if found is not None:
+            self._signed(found)
+            self._status = replace(self._status, anchored_at=self._now())
+            self._next_anchor = monotonic() + self._pace.anchor_seconds
+
+    def _signed(self, found: Checkpoint) -> None:
         self._status = replace(
             self._status,
             checkpoint_size=found.size,
             checkpoint_at=found.at,
             anchored_size=found.anchored_size,
         )
-        if found.is_anchored_now:
-            self._status = replace(self._status, anchored_at=self._now())
-            self._next_anchor = monotonic() + self._pace.anchor_seconds
 
     def _finish(self) -> None:
         try:
             self._sealer.seal()
-            self._checkpoint(publish=True)
+            self._next_anchor = 0.0
+            self._checkpoint()
             self._tell(None)
         except Exception as error:  # noqa: BLE001 - there is nobody left to raise it to
             self._tell(error)
@@ -175,6 +212,10 @@ class SealingLoop:
     def _tell(self, error: Exception | None) -> None:
         """Log an error when it is news, and its end."""
         said = None if error is None else str(error) or type(error).__name__
+        if error is None:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = monotonic()
         before = self._status.error
         if said == before:
             return
@@ -185,6 +226,16 @@ class SealingLoop:
             _log.error("sealing: %s", said)
         else:
             _log.error("sealing failed", exc_info=error)
+
+    def _tell_unpublished(self, said: str | None) -> None:
+        """Log why nothing is published when it is news, and its end."""
+        if said == self._status.unpublished:
+            return
+        self._status = replace(self._status, unpublished=said)
+        if said is None:
+            _log.info("publishing goes on")
+        else:
+            _log.error("publishing: %s; sealing goes on", said)
 
     def _now(self) -> str:
         return instant_text(self._clock.now())

@@ -96,6 +96,8 @@ class PostgresLog(LogStore):
 
 
 class _Transaction(Transaction):
+    dense = False
+
     def __init__(self, driver: _Driver) -> None:
         self._driver = driver
 

@@ -24,6 +24,7 @@ from traderbot.infrastructure.sealing.signed_note import (
     CheckpointBody,
     NoteError,
     Verifier,
+    is_signed_by,
     parse_checkpoint,
     read_note,
 )
@@ -161,15 +162,6 @@ class RestoreGuard:
                 f"{self._verifier.name}, although it says so: restore the file from a copy"
             )
             raise SealRefusedError(msg) from error
-
-
-def is_signed_by(verifier: Verifier, note: str) -> bool:
-    """Tell whether a note is signed by a key."""
-    try:
-        verifier.verify(note)
-    except NoteError:
-        return False
-    return True
 
 
 def _check_checkpoint(stored: StoredCheckpoint, now: Head, origin: str, tree: Tree) -> None:

@@ -22,12 +22,13 @@ from traderbot.infrastructure.sealing.batch import StreamEnds, WaitingEvent
 from traderbot.infrastructure.sealing.errors import EventRefusedError, SealRefusedError
 from traderbot.infrastructure.sealing.log_store import Sealed, SealingTransaction
 from traderbot.infrastructure.sealing.log_stores import log_store
-from traderbot.infrastructure.sealing.restore_guard import RestoreGuard, Standing, is_signed_by
+from traderbot.infrastructure.sealing.restore_guard import RestoreGuard, Standing
 from traderbot.infrastructure.sealing.signed_note import (
     CheckpointBody,
     Signer,
     Verifier,
     checkpoint_text,
+    is_signed_by,
 )
 from traderbot.infrastructure.sealing.stored_tree import (
     FIRST_EPOCH,
@@ -53,6 +54,7 @@ class Checkpoint:
     note: str
     at: str  # instant as text
     anchored_size: int
+    is_anchored: bool  # this one is published, signed by the key in use
     is_anchored_now: bool  # by the call that returned it
 
 
@@ -176,7 +178,11 @@ class Sealer:
                     )
                     raise SealRefusedError(msg)
             self._guard.remember(CheckpointBody(origin, newest.size, newest.root))
-            anchored_size, is_anchored_now = self._anchored(newest, origin, publish=anchor)
+            anchored_size, is_anchored = self._anchored(newest, origin)
+            is_anchored_now = anchor and not is_anchored
+            if is_anchored_now:
+                self._publish(newest, origin)
+                anchored_size, is_anchored = newest.size, True
             return Checkpoint(
                 size=newest.size,
                 root=newest.root,
@@ -185,6 +191,7 @@ class Sealer:
                 note=newest.note,
                 at=newest.sealed_at,
                 anchored_size=anchored_size,
+                is_anchored=is_anchored,
                 is_anchored_now=is_anchored_now,
             )
 
@@ -273,14 +280,15 @@ class Sealer:
             sealed_at=instant_text(self._clock.now()),
         )
 
-    def _anchored(
-        self, checkpoint: StoredCheckpoint, origin: str, *, publish: bool
-    ) -> tuple[int, bool]:
-        """Publish a checkpoint if that is wanted and news; return what is published, and if now."""
+    def _anchored(self, checkpoint: StoredCheckpoint, origin: str) -> tuple[int, bool]:
+        """Return how much is published, and whether that is this, signed by the key in use."""
         newest = self._anchors.newest(origin)
-        size = newest.size if newest else 0
-        if not publish or size >= checkpoint.size:
-            return size, False
+        if newest is None:
+            return 0, False
+        is_it = newest.size == checkpoint.size and is_signed_by(self._verifier, newest.note)
+        return newest.size, is_it or newest.size > checkpoint.size
+
+    def _publish(self, checkpoint: StoredCheckpoint, origin: str) -> None:
         self._anchors.append(
             Anchor(
                 at=instant_text(self._clock.now()),
@@ -291,7 +299,6 @@ class Sealer:
                 size=checkpoint.size,
             )
         )
-        return checkpoint.size, True
 
 
 def _with(transaction: SealingTransaction, events: list[WaitingEvent]) -> Sealed:

@@ -38,6 +38,10 @@ class NoteError(TraderbotError):
     code: ClassVar[str] = "BAD_NOTE"
 
 
+class NotSignedError(NoteError):
+    """A note is well formed, and none of its signatures is said to be of the key."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
     """One signature line of a note."""
@@ -121,13 +125,14 @@ class Verifier:
         """Return the note's text. Signatures of other keys are left unread.
 
         Raises:
-            NoteError: the note is malformed, or not signed by this key.
+            NotSignedError: no signature in it is said to be of this key.
+            NoteError: the note is malformed, or the signature does not fit.
         """
         text, signatures = read_note(note)
         mine = [it for it in signatures if (it.name, it.key_id) == (self.name, self.key_id)]
         if not mine:
             msg = f"the note is not signed by {self.name}+{self.key_id}"
-            raise NoteError(msg)
+            raise NotSignedError(msg)
         for each in mine:
             try:
                 self._key.verify(each.signature, text.encode())
@@ -135,6 +140,15 @@ class Verifier:
                 msg = f"the signature of {self.name}+{self.key_id} does not fit the note"
                 raise NoteError(msg) from error
         return text
+
+
+def is_signed_by(verifier: Verifier, note: str) -> bool:
+    """Tell whether a note is signed by a key."""
+    try:
+        verifier.verify(note)
+    except NoteError:
+        return False
+    return True
 
 
 def read_note(note: str) -> tuple[str, list[NoteSignature]]:

@@ -8,8 +8,9 @@ on the disk before anybody hears of them, and everything before them with them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -57,6 +58,27 @@ class SqliteLog(LogStore):
         """Use an engine made by `database.py` for writing."""
         super().__init__(engine)
         self._gate = gate_of(engine)
+        self._path = Path(engine.url.database or "")
+        self._file = _identity(self._path)  # None: there is none yet
+
+    @contextmanager
+    def _transaction(self, begin: Callable[[Any], None]) -> Iterator[Any]:
+        """Refuse to work on another file than the one this program began with.
+
+        An open connection goes on with the file it has, whatever has its name by now; a new one
+        would take the new file, while the writer still writes to the old one.
+        """
+        self._refuse_another_file()  # before one is opened beside the old one's journal
+        with super()._transaction(begin) as driver:
+            if self._file is None:
+                self._file = _identity(self._path)
+            self._refuse_another_file()
+            yield driver
+
+    def _refuse_another_file(self) -> None:
+        now = _identity(self._path)
+        if self._file is not None and now != self._file:
+            raise _replaced(self._path, gone=now is None)
 
     def waits(self) -> bool:
         """Tell whether there is anything to seal.
@@ -97,6 +119,8 @@ class SqliteLog(LogStore):
 
 
 class _Transaction(Transaction):
+    dense = True
+
     def __init__(self, driver: sqlite3.Connection) -> None:
         self._driver = driver
 
@@ -136,6 +160,24 @@ class _SealingTransaction(_Transaction, SealingTransaction):
             if moved.rowcount == 1:
                 driver.executemany(_PUT_TILE, [(*key, tile) for key, tile in sealed.tiles.items()])
         return moved.rowcount == 1
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and the number of a file; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _replaced(path: Path, *, gone: bool) -> SealRefusedError:
+    what = "is gone" if gone else "was replaced by another file"
+    return SealRefusedError(
+        f"the database file {path} {what} while the program uses it: nothing is sealed, and what "
+        "is written now goes to the old file. Stop the program, put the right file in its place, "
+        "and start it again"
+    )
 
 
 def _begin_reading(driver: sqlite3.Connection) -> None:

@@ -16,6 +16,11 @@ _BATCH: Final = 1000
 class Reader(Protocol):
     """Asks the database; `LogReader` is one."""
 
+    @property
+    def dense(self) -> bool:
+        """Whether it is SQLite, where positions have no gaps."""
+        ...
+
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return raw rows. The statement marks its values with `?`."""
         ...
@@ -64,7 +69,11 @@ class StoredEpoch:
 
 def head(reader: Reader) -> Head:
     """Return how far the log is sealed; of one that never was, the empty tree."""
-    found = reader.rows("SELECT size, root, epoch, frontier FROM log_head WHERE id = 1")
+    size_, epoch_ = (whole(reader, it) for it in ("size", "epoch"))
+    root_, frontier_ = (raw(reader, it) for it in ("root", "frontier"))
+    found = reader.rows(
+        f"SELECT {size_}, {root_}, {epoch_}, {frontier_} FROM log_head WHERE id = 1"  # noqa: S608 - our own names
+    )
     if not found:
         return NOTHING_SEALED
     size, root, epoch, frontier = found[0]
@@ -78,11 +87,11 @@ def stored_tree(reader: Reader) -> Tree:
 
 def stored_tiles(reader: Reader) -> Callable[[int, int], bytes]:
     """Return what reads a stored tile: its hashes one after another, or nothing."""
+    sql = f"SELECT {raw(reader, 'hashes')} FROM log_tiles WHERE level = ? AND tile = ?"  # noqa: S608 - our own names
 
     def read(level: int, tile: int) -> bytes:
-        sql = "SELECT hashes FROM log_tiles WHERE level = ? AND tile = ?"
         found = reader.rows(sql, level, tile)
-        return bytes(found[0][0]) if found else b""
+        return _hash(found[0][0]) if found else b""
 
     return read
 
@@ -95,8 +104,12 @@ def checkpoints(reader: Reader, *, after_size: int = -1) -> Iterator[StoredCheck
     )
     after = (after_size, 2**62)
     while found := reader.rows(sql, *after, _BATCH):
-        yield from map(_checkpoint, found)
-        after = (found[-1][0], found[-1][1])
+        for row in found:
+            yield _checkpoint(row)
+        last = found[-1][:2]
+        if None in last:  # it sorts behind every number, and so do those that may follow
+            return
+        after = last
 
 
 def newest_checkpoint(reader: Reader) -> StoredCheckpoint | None:
@@ -118,15 +131,17 @@ def newest_of_epoch(reader: Reader, epoch: int) -> StoredCheckpoint | None:
 def epochs(reader: Reader) -> list[StoredEpoch]:
     """Return every epoch but the first, oldest first."""
     sql = (
-        f"SELECT epoch, origin, {reader.instant('started_at')}, reason, "  # noqa: S608 - our own names
-        "previous_size, previous_root FROM log_epochs ORDER BY epoch"
+        f"SELECT {whole(reader, 'epoch')}, {_coded(reader, 'origin')}, "  # noqa: S608 - our own names
+        f"{reader.instant('started_at')}, {_coded(reader, 'reason')}, "
+        f"{whole(reader, 'previous_size')}, {raw(reader, 'previous_root')} "
+        "FROM log_epochs ORDER BY epoch"
     )
     return [
         StoredEpoch(
-            epoch=epoch,
-            origin=origin,
+            epoch=_number(epoch),
+            origin=_text(origin),
             started_at=started_at,
-            reason=reason,
+            reason=_text(reason),
             previous_size=_number(size),
             previous_root=_hash(root),
         )
@@ -136,8 +151,9 @@ def epochs(reader: Reader) -> list[StoredEpoch]:
 
 def _select_checkpoints(reader: Reader) -> str:
     return (
-        "SELECT tree_size, epoch, root, note, key_id, "  # noqa: S608 - our own names
-        f"{reader.instant('sealed_at')} FROM log_checkpoints"
+        f"SELECT {whole(reader, 'tree_size')}, {whole(reader, 'epoch')}, {raw(reader, 'root')}, "  # noqa: S608 - our own names
+        f"{_coded(reader, 'note')}, {_coded(reader, 'key_id')}, {reader.instant('sealed_at')} "
+        "FROM log_checkpoints"
     )
 
 
@@ -147,14 +163,39 @@ def _checkpoint(row: tuple[Any, ...]) -> StoredCheckpoint:
         size=_number(size),
         epoch=_number(epoch),
         root=_hash(root),
-        note=note if isinstance(note, str) else "",
-        key_id=key_id,
+        note=_text(note),
+        key_id=_text(key_id),
         sealed_at=sealed_at,
     )
 
 
 # SQLite lets anybody who edits the file put anything into any column. What cannot be meant is read
-# as something that fits nothing, so that it is found where it is compared.
+# as something that fits nothing, so that it is found where it is compared. Text that is not UTF-8
+# must not even reach the driver, which would refuse the whole row.
+
+
+def raw(reader: Reader, column: str) -> str:
+    """Return the expression that gives a column's bytes, NULL if it holds something else."""
+    return f"CASE typeof({column}) WHEN 'blob' THEN {column} END" if reader.dense else column
+
+
+def whole(reader: Reader, column: str) -> str:
+    """Return the expression that gives a column's whole number, NULL if it holds something else."""
+    return f"CASE typeof({column}) WHEN 'integer' THEN {column} END" if reader.dense else column
+
+
+def _coded(reader: Reader, column: str) -> str:
+    """Return the expression that gives a column's text, in SQLite undecoded."""
+    return f"CAST({column} AS BLOB)" if reader.dense else column
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return ""
+    return value if isinstance(value, str) else ""
 
 
 def _hash(value: object) -> bytes:

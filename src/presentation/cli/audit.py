@@ -181,8 +181,22 @@ def explain(
 
 
 @verbs.verb("rebuild", example="traderbot audit rebuild && traderbot audit diff")
-def rebuild(session: Session, *, database: Database = None) -> None:
+def rebuild(
+    session: Session,
+    *,
+    tiles: Annotated[
+        bool,
+        Option(
+            "Not the rows but the tiles of the sealed tree; only if the events have the root that "
+            "was signed last."
+        ),
+    ] = False,
+    database: Database = None,
+) -> None:
     """Compute every row again from the log, and put right those that differ. Trading goes on."""
+    if tiles:
+        _rebuild_tiles(session, database)
+        return
     with (
         session.doors.application(database) as application,
         session.progress("rebuilding") as on_progress,
@@ -194,6 +208,19 @@ def rebuild(session: Session, *, database: Database = None) -> None:
         f"{sum(report.rows.values())} rows put right, "
         f"{len(report.changed) + report.unlisted} values were wrong before",
         *_differences(report.changed),
+    )
+
+
+def _rebuild_tiles(session: Session, database: str | None) -> None:
+    with (
+        session.doors.application(database) as application,
+        session.progress("rebuilding") as on_progress,
+    ):
+        report = application.audit.rebuild_tiles(on_progress)
+    session.answer(
+        report,
+        f"{report.events} events read in {report.seconds:.2f} s, {report.vouched} of them under a "
+        f"signed checkpoint; {report.tiles} tiles put right, {report.stray} deleted",
     )
 
 

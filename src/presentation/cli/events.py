@@ -140,22 +140,28 @@ def parked_discard(
     What is parked behind it stays parked until it is retried.
     """
     from traderbot.application.commands.operations import DiscardParked
+    from traderbot.application.ports.subscriptions import NotParkedError, ParkedState
     from traderbot.presentation.cli.acting import origin
 
     place, by = _index(index), origin()
     with session.doors.application(database) as application:
         found = application.subscriptions.parked_event(subscription, place)
         found.refuse_unless_parked()
-        # First the fact. If this ends here, asking again records nothing twice.
+        # First the fact. If this ends here, the subscription follows it when it reads it.
         application.executor.run(
             DiscardParked(
                 subscription=subscription, log_index=place, event_id=found.event_id, reason=reason
             ),
             by,
         )
-        given_up = application.subscriptions.discard(
-            subscription, place, reason=reason, by=by.actor.id
-        )
+        try:
+            given_up = application.subscriptions.discard(
+                subscription, place, reason=reason, by=by.actor.id
+            )
+        except NotParkedError:  # the subscription has heard of the fact by itself
+            given_up = application.subscriptions.parked_event(subscription, place)
+            if given_up.state is not ParkedState.DISCARDED:
+                raise
     session.answer(given_up, *_parts(given_up))
 
 

@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 from tests.builders import NOON
 from tests.integration.audit.log import CODEC, SNAPSHOT_KEY, Log
 from tests.integration.audit.story import Story, Teller, tell
+from traderbot.application.commands.operations import RecordEpoch
 from traderbot.application.ports.audit import VerifyReport, VerifyScope
+from traderbot.bootstrap import Traderbot
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.audit.witnesses import Trust
 from traderbot.infrastructure.event_store.body import leaf_hash
@@ -116,6 +118,27 @@ class SealedLog(Log):
         elsewhere = self.anchors.with_suffix(".forged")
         elsewhere.unlink(missing_ok=True)
         seal(self.writing, elsewhere, signer)
+
+
+def begin_epoch(log: SealedLog, reason: str = "restored from a copy") -> None:
+    """Begin an epoch as an operator does: first the fact, then the deed."""
+    sealer = sealer_of(log.writing, log.anchors)
+    epoch = sealer.next_epoch()
+    with Traderbot.open(log.url) as bot:
+        bot.run(
+            RecordEpoch(
+                epoch=epoch.epoch,
+                origin=epoch.origin,
+                reason=reason,
+                size=epoch.size,
+                root=epoch.root,
+                published_size=epoch.published_size,
+                published_root=epoch.published_root,
+            )
+        )
+    sealer.start_epoch(epoch, reason)
+    sealer.checkpoint(anchor=True)
+    sealer.close()
 
 
 def invent_epoch(log: SealedLog) -> None:

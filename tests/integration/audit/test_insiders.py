@@ -80,13 +80,16 @@ def test_a_note_that_somebody_else_signed_is_not_published(sealed: SealedLog) ->
         note=note,
         key=STRANGER.key_id,
     )
+    assert sealed.codes() == {"SIGNATURE_BAD"}
     published = sealer.checkpoint(anchor=True)
     sealer.close()
     assert published is not None
     assert Verifier(SIGNER.vkey).verify(published.note) == checkpoint_text(
         ORIGIN, now.size, now.root
     )
-    assert sealed.codes() == {"SIGNATURE_BAD"}  # of the row; what was published is ours
+    report = sealed.verify()  # what was published is ours, and vouches for what the row says
+    assert report.findings == []
+    assert "1 checkpoints and anchors are signed by a key" in report.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,18 @@ from tests.integration.audit.sealed import (
     STRANGER,
     SealedLog,
     Told,
+    begin_epoch,
     invent_epoch,
     sealer_of,
 )
 from tests.reference.merkle import leaf, tree_hash
-from traderbot.application.ports.audit import VerifyScope
+from traderbot.application.ports.audit import VerifyReport, VerifyScope
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.infrastructure.audit.log_audit import LogAudit
+from traderbot.infrastructure.audit.witnesses import Trust
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.event_store.log_reader import snapshot
-from traderbot.infrastructure.sealing.signed_note import NoteError
+from traderbot.infrastructure.sealing.signed_note import NoteError, Signer
 
 SEALED = SIZES[-1]
 LAST = 555  # a registration, sealed; the only event of its stream
@@ -58,7 +60,7 @@ def test_portions_of_any_size_give_the_same(sealed: SealedLog) -> None:
     report = sealed.verify()
     assert (report.findings, report.events) == ([], EVENTS)
     assert report.tree.checkpoints == len(SIZES)
-    assert report.streams == EVENTS - 49 + 12
+    assert report.streams == len({row["stream_id"] for row in sealed.events()})
 
 
 def test_the_log_is_read_in_the_order_it_was_sealed(postgres_sealed: SealedLog) -> None:
@@ -231,13 +233,100 @@ def test_a_tampered_tree_is_found(sealed: SealedLog, statement: str, codes: set[
         assert codes == found
 
 
-def test_a_checkpoint_signed_by_somebody_else_is_found(sealed: SealedLog) -> None:
+def test_a_checkpoint_signed_by_somebody_else_is_a_warning_if_a_longer_one_is_ours(
+    sealed: SealedLog,
+) -> None:
     text = sealed.note(300).partition("\n\n")[0] + "\n"
     note = STRANGER.sign(text)
     sealed.change("UPDATE log_checkpoints SET note = :n WHERE tree_size = 300", n=note)
+    report = sealed.verify()
+    assert report.findings == []
+    assert (report.tree.checkpoints, report.tree.signatures) == (len(SIZES), len(SIZES) - 1)
+    (warning,) = report.warnings
+    assert warning.startswith("1 checkpoints and anchors are signed by a key that is not known")
+    finding, others = sealed.verify(key=STRANGER.vkey).findings
+    assert finding.code == "SIGNATURE_BAD"
+    assert finding.where.endswith("size 300")
+    assert others.code == "SIGNATURE_BAD"
+
+
+def test_a_signature_that_claims_to_be_ours_and_is_not_is_found(sealed: SealedLog) -> None:
+    good, other = sealed.note(300), sealed.note(256)
+    forged = good.rpartition("\n\n")[0] + "\n\n" + other.rpartition("\n\n")[2]
+    sealed.change("UPDATE log_checkpoints SET note = :n WHERE tree_size = 300", n=forged)
     (finding,) = sealed.verify().findings
     assert (finding.code, finding.where) == ("SIGNATURE_BAD", "checkpoint of size 300, epoch 1")
-    assert sealed.verify(key=STRANGER.vkey).findings[0].code == "SIGNATURE_BAD"
+
+
+def test_a_stranger_s_note_that_is_no_checkpoint_is_found(sealed: SealedLog) -> None:
+    note = STRANGER.sign("not a checkpoint\n")
+    sealed.change("UPDATE log_checkpoints SET note = :n WHERE tree_size = 300", n=note)
+    assert sealed.codes() == {"SIGNATURE_BAD"}
+
+
+# --- a new key --------------------------------------------------------------------------------
+
+NEW = Signer(ORIGIN, bytes(range(1, 33)))
+
+
+def with_new_key(log: SealedLog, *former: str) -> VerifyReport:
+    trust = Trust(origin=ORIGIN, key=NEW.vkey, former_keys=former, anchors=log.anchors)
+    return LogAudit(log.reading, log.writing, EventCodec(), lambda: trust).verify()
+
+
+def test_after_a_change_of_the_key_what_the_old_one_signed_is_vouched_for_by_the_new_one(
+    sealed: SealedLog,
+) -> None:
+    first, _others = with_new_key(sealed).findings
+    assert first.code == "SIGNATURE_BAD"  # so far anybody could have signed all of it
+    assert with_new_key(sealed, SIGNER.vkey).findings[0].message.endswith("traderbot audit anchor`")
+    sealer = sealer_of(sealed.writing, sealed.anchors, NEW)
+    signed = sealer.checkpoint(anchor=True)  # of a size that is signed and published already
+    assert signed is not None
+    assert signed.is_anchored_now
+    again = sealer.checkpoint(anchor=True)
+    assert again is not None
+    assert not again.is_anchored_now
+    report = with_new_key(sealed)
+    assert report.findings == []
+    assert (
+        f"{len(SIZES) + len(ANCHORED)} checkpoints and anchors are signed by a key"
+        in (report.warnings[0])
+    )
+    report = with_new_key(sealed, SIGNER.vkey)
+    assert (report.findings, report.warnings) == ([], [])
+    assert report.tree.signatures == len(SIZES)
+    sealer.seal()
+    sealer.checkpoint()
+    sealer.close()
+    assert with_new_key(sealed).tree.signatures == 1
+    assert sealed.codes() == {"SIGNATURE_BAD"}  # whoever has the old key only is told
+
+
+def test_a_log_rewritten_with_the_old_key_is_not_the_one_of_the_new_key(
+    sealed: SealedLog,
+) -> None:
+    sealer = sealer_of(sealed.writing, sealed.anchors, NEW)
+    sealer.seal()
+    sealer.checkpoint()
+    sealer.close()
+    sealed.rewrite_at(LAST, TRADER, ADMIN)
+    sealed.seal_again(SIGNER)
+    sealed.anchors.unlink()
+    report = with_new_key(sealed, SIGNER.vkey)
+    assert {it.code for it in report.findings} == {"SIGNATURE_BAD"}
+
+
+def test_a_new_key_in_a_later_epoch_gives_up_what_was_published_before_it(
+    sealed: SealedLog,
+) -> None:
+    sealed.rewrite_at(LAST, TRADER, ADMIN)
+    sealed.seal_again(SIGNER)
+    begin_epoch(sealed)
+    sealer = sealer_of(sealed.writing, sealed.anchors, NEW)
+    sealer.checkpoint(anchor=True)
+    sealer.close()
+    assert with_new_key(sealed, SIGNER.vkey).findings == []
 
 
 def test_a_damaged_line_of_the_anchor_file_is_found(sealed: SealedLog) -> None:
@@ -353,17 +442,10 @@ def test_a_checkpoint_is_trusted_for_its_signature_alone(sealed: SealedLog) -> N
 # --- epochs -----------------------------------------------------------------------------------
 
 
-def _new_epoch(log: SealedLog) -> None:
-    sealer = sealer_of(log.writing, log.anchors)
-    sealer.start_epoch(sealer.next_epoch(), "restored from a copy")
-    sealer.checkpoint(anchor=True)
-    sealer.close()
-
-
 def test_a_new_epoch_gives_up_what_the_log_does_not_continue(sealed: SealedLog) -> None:
     sealed.rewrite_at(LAST, TRADER, ADMIN)
     sealed.seal_again(SIGNER)
-    _new_epoch(sealed)
+    begin_epoch(sealed)
     report = sealed.verify()
     assert report.findings == []
     assert report.tree.epoch == 2
@@ -378,3 +460,56 @@ def test_an_epoch_that_nobody_signed_gives_up_nothing(sealed: SealedLog) -> None
     sealed.seal_again(STRANGER)
     invent_epoch(sealed)
     assert "ANCHOR_DIFFERS" in sealed.codes()
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ("origin = 'example.org/audited/epoch-9'", "origin"),
+        ("reason = 'as agreed'", "reason"),
+        ("previous_size = 7", "previous_size"),
+        ("previous_root = :x", "previous_root"),
+    ],
+)
+def test_an_epoch_that_is_not_what_was_decided_is_found(
+    sealed: SealedLog, change: str, column: str
+) -> None:
+    begin_epoch(sealed)
+    assert sealed.verify().findings == []
+    values = {"x": bytes(32)} if ":x" in change else {}
+    sealed.change(f"UPDATE log_epochs SET {change}", **values)  # noqa: S608
+    found = [it for it in sealed.verify().findings if it.code == "EPOCH_DIFFERS"]
+    assert [it.message.partition(" ")[0] for it in found] == [column]
+
+
+def test_an_epoch_needs_a_decision_and_a_decision_its_epoch(sealed: SealedLog) -> None:
+    begin_epoch(sealed)
+    sealed.change("DELETE FROM log_epochs")
+    assert "EPOCH_DIFFERS" in sealed.codes()
+    sealed.change("UPDATE log_head SET epoch = 1")
+    sealed.change("DELETE FROM log_checkpoints WHERE epoch = 2")
+    assert any("decided upon and is not begun" in it for it in sealed.verify().warnings)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("log_tiles", "hashes"),
+        ("log_tiles", "tile"),
+        ("log_tiles", "level"),
+        ("log_checkpoints", "note"),
+        ("log_checkpoints", "root"),
+        ("log_checkpoints", "tree_size"),
+        ("log_head", "root"),
+        ("log_head", "size"),
+        ("log_epochs", "reason"),
+        ("log_epochs", "origin"),
+    ],
+)
+def test_text_that_is_not_utf8_is_a_finding(
+    sqlite_sealed: SealedLog, table: str, column: str
+) -> None:
+    begin_epoch(sqlite_sealed)
+    broken = f"{column} = CAST(x'fffe' AS TEXT) WHERE rowid = (SELECT max(rowid) FROM {table})"  # noqa: S608
+    assert sqlite_sealed.change(f"UPDATE {table} SET {broken}") == 1  # noqa: S608
+    assert sqlite_sealed.verify().findings

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from traderbot.infrastructure.sealing.anchors import Anchor, AnchorFile
+from traderbot.infrastructure.sealing.anchors import Anchor, AnchorFile, AnchorFileError
 from traderbot.infrastructure.sealing.log_store import LogStore
 from traderbot.infrastructure.sealing.sealer import Sealer
 
@@ -80,3 +81,25 @@ class _StruckAnchors(AnchorFile):
 
     def append(self, anchor: Anchor) -> None:
         self._strike.at(super().append)(anchor)
+
+
+class FullVolume(AnchorFile):
+    """A file that takes no anchor as long as there is no room."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.has_room = False
+        self.asked = 0
+
+    def append(self, anchor: Anchor) -> None:
+        self.asked += 1
+        if not self.has_room:
+            msg = f"{self.path}: no space left on device"
+            raise AnchorFileError(msg)
+        super().append(anchor)
+
+
+def fill_volume(sealer: Sealer) -> FullVolume:
+    """Have a sealer publish to a volume that is full: no test can fill one."""
+    volume = sealer._anchors = FullVolume(sealer.anchors.path)
+    return volume

@@ -10,6 +10,7 @@ from time import monotonic
 import pytest
 from sqlalchemy import text
 
+from tests.integration.sealing.faltering import fill_volume
 from tests.integration.sealing.vault import Vault
 from tests.stores import until
 from traderbot.infrastructure.sealing.anchors import AnchorFile
@@ -138,6 +139,31 @@ def test_a_rollback_stops_it_until_an_operator_decides(vault: Vault) -> None:
         other.start_epoch(other.next_epoch(), "restored")
         until(lambda: loop.status.anchored_size == 6)
     assert vault.checkpoints()[-1].epoch == 2
+
+
+def test_a_volume_for_anchors_that_takes_nothing_does_not_hold_up_sealing(
+    vault: Vault, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk, owned = vault.filled(0)
+    sealer = vault.sealer()
+    volume = fill_volume(sealer)
+    with caplog.at_level(logging.INFO, "traderbot"), looping(vault, QUICK, sealer) as loop:
+        until(lambda: loop.status.unpublished is not None)
+        for number in range(4, 14):
+            began = monotonic()
+            desk.deposit(owned, "1 USD")
+            until(lambda: loop.status.sealed == number)  # noqa: B023 - called here
+            assert monotonic() - began < 2  # paused for up to five seconds before
+        until(lambda: loop.status.checkpoint_size == 13)
+        assert loop.status.error is None
+        assert loop.status.anchored_size == 0
+        assert volume.asked < 8  # again after a longer and longer pause
+        volume.has_room = True
+        until(lambda: loop.status.anchored_size == 13)
+        assert loop.status.unpublished is None
+    assert caplog.text.count("no space left") == 1
+    assert "publishing goes on" in caplog.text
+    vault.check(size=13)
 
 
 def test_two_loops_share_the_work(vault: Vault) -> None:

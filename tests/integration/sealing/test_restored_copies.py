@@ -149,14 +149,32 @@ def test_a_rollback_under_a_running_sealer_is_noticed_before_it_signs(
     copy_file(vault, old)
     sealer = published(vault, 2)
     sealer.close()
-    vault.reader.dispose()
-    for path in (vault.file, *vault.file.parent.glob("log.db-*")):
-        path.unlink()
-    shutil.copyfile(old, vault.file)
+    vault.let_go()
+    shutil.copyfile(old, vault.file)  # into the same file
     with pytest.raises(RollbackDetectedError):
         sealer.checkpoint()
     with pytest.raises(RollbackDetectedError):
         sealer.seal()
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_file_that_was_replaced_under_a_running_sealer_is_not_sealed(
+    sqlite_vault: Vault, tmp_path: Path, *, closes: bool
+) -> None:
+    vault = sqlite_vault
+    sealer = published(vault, 2)
+    same = tmp_path / "same.db"
+    copy_file(vault, same)  # not older: nothing but its number in the file system tells
+    if closes:
+        sealer.close()
+    same.replace(vault.file)
+    for ask in (sealer.waits, sealer.seal, sealer.checkpoint, sealer.guard, sealer.waits):
+        with pytest.raises(SealRefusedError, match="was replaced by another file"):
+            ask()
+    vault.file.unlink()
+    with pytest.raises(SealRefusedError, match="is gone"):
+        sealer.waits()
+    assert not vault.file.exists()
 
 
 def test_a_new_epoch_lets_it_go_on_and_says_why(vault: Vault, copier: Copier) -> None:

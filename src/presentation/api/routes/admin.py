@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi import Query as InQuery
 
+from traderbot.application.ports.subscriptions import NotParkedError, ParkedState
 from traderbot.domain.users.user import Role
 from traderbot.presentation.api.auth import current_user, require_role
 from traderbot.presentation.api.backend import Uses
@@ -92,9 +93,14 @@ async def discard_parked_event(
     subscriptions = use.application.subscriptions
     found = await use.ask(subscriptions.parked_event, subscription, log_index)
     found.refuse_unless_parked()
-    # First the fact. If this ends here, asking again records nothing twice.
+    # First the fact. If this ends here, the subscription follows it when it reads it in the log.
     await use.execute(body.to_command(found), origin)
-    given_up = await use.ask(
-        subscriptions.discard, subscription, log_index, reason=body.reason, by=origin.actor.id
-    )
+    try:
+        given_up = await use.ask(
+            subscriptions.discard, subscription, log_index, reason=body.reason, by=origin.actor.id
+        )
+    except NotParkedError:  # the subscription has heard of the fact by itself
+        given_up = await use.ask(subscriptions.parked_event, subscription, log_index)
+        if given_up.state is not ParkedState.DISCARDED:
+            raise
     return DiscardedOut.model_validate(given_up)

@@ -13,8 +13,10 @@ from starlette.responses import PlainTextResponse
 
 from traderbot.application.application import Application
 from traderbot.application.ports.audit import Cut
-from traderbot.application.ports.event_pages import EventFilter
+from traderbot.application.ports.event_pages import EventFilter, LoggedEvent
+from traderbot.application.views import Page
 from traderbot.domain.shared.errors import CorruptHistoryError
+from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.users.user import Role
 from traderbot.presentation.api.auth import AuditedOwner, CurrentUser, current_user
 from traderbot.presentation.api.backend import Uses
@@ -79,13 +81,7 @@ async def list_events(
 
     Only a part of the log is looked at for one page: go on while there is a `next_cursor`.
     """
-    page = await use.ask(
-        use.application.event_pages.events,
-        which.to_filter(owner),
-        limit=which.limit,
-        cursor=which.cursor,
-    )
-    return LoggedEventPage.of(page)
+    return LoggedEventPage.of(await use.ask(_events, use.application, which, owner))
 
 
 @router.get(
@@ -209,6 +205,33 @@ async def report_health(user: CurrentUser, use: Uses) -> AuditHealthOut:
         now=application.clock.now(),
         with_words=user.role in {Role.AUDITOR, Role.ADMIN},
     )
+
+
+def _events(
+    application: Application, which: EventsQuery, owner: UserId | None
+) -> Page[LoggedEvent]:
+    asked = which.to_filter(owner)
+    # Of somebody else's stream not one event is read, however long it is.
+    stream = asked.stream
+    if owner is not None and stream is not None and not _owns(application, owner, stream):
+        return Page(items=())
+    return application.event_pages.events(asked, limit=which.limit, cursor=which.cursor)
+
+
+def _owns(application: Application, owner: UserId, stream: str) -> bool:
+    views = application.views
+    category, _, id_ = stream.partition("-")
+    match category:
+        case "user":
+            return id_ == owner
+        case "portfolio":
+            return views.portfolio(owner, PortfolioId(id_)) is not None
+        case "order":
+            return views.order(owner, OrderId(id_)) is not None
+        case "bot":
+            return views.bot_run(owner, BotRunId(id_)) is not None
+        case _:
+            return False
 
 
 def _refuse_too_long(size: int) -> None:
