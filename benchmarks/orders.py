@@ -6,6 +6,8 @@ balance and portfolio rows, ledger, one durable commit shared by whoever waits.
 call in a pool of sixteen threads.
 *eventsourcing*: one aggregate with one event appended by the library's own application class, its
 defaults; no idempotency, no state rows, no ledger.
+*eventsourcing, the same three events*: an order placed and approved, and its cash set aside in a
+portfolio, saved in one transaction; still no idempotency, no state rows, no ledger, no hashes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from benchmarks.harness import (
     take_turns,
 )
 from benchmarks.orm_session import OrmOrders
-from benchmarks.peer_eventsourcing import EventsourcingOrders
+from benchmarks.peer_eventsourcing import EventsourcingOrders, EventsourcingThreeEvents
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import OpenPortfolio
 from traderbot.application.commands.users import RegisterUser
@@ -98,6 +100,7 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
     ours = TraderbotOrders(databases.new())
     orm = OrmOrders(databases.new())
     peer = EventsourcingOrders(databases)
+    three = EventsourcingThreeEvents(databases, _PORTFOLIOS)
     pool = ThreadPoolExecutor(16)
 
     def orm_pooled(caller: int, number: int) -> None:
@@ -116,8 +119,14 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
     peer_many = Contestant("eventsourcing, 64 threads", threads(CALLERS, peer.append), 1920)
     alone = Contestant("traderbot, 1 caller", threads(1, ours.place), 800)
     peer_alone = Contestant("eventsourcing, 1 caller", threads(1, peer.append), 800)
-    many = [tasks, threaded, peer_many, orm_many]
-    single = [alone, peer_alone]
+    three_many = Contestant(
+        "eventsourcing, the same three events, 64 threads", threads(CALLERS, three.append), 1920
+    )
+    three_alone = Contestant(
+        "eventsourcing, the same three events, 1 caller", threads(1, three.append), 800
+    )
+    many = [tasks, threaded, peer_many, three_many, orm_many]
+    single = [alone, peer_alone, three_alone]
     take_turns(many, rounds)
     take_turns(single, rounds)
     print_rates(f"orders placed, durable, {databases.kind}", [*many, *single], "orders/s")
@@ -125,6 +134,7 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
     ours.bot.close()
     orm.close()
     peer.close()
+    three.close()
     kind = databases.kind
     return [
         Claim(
@@ -141,5 +151,15 @@ def measure(databases: Databases, rounds: int = 5) -> list[Claim]:
             f"{kind}: 1 caller, orders with everything / eventsourcing plain append",
             0.8,
             ratio(alone, peer_alone),
+        ),
+        Claim(
+            f"{kind}: 64 coroutines, orders with everything / the same three events, 64 threads",
+            3,
+            ratio(tasks, three_many),
+        ),
+        Claim(
+            f"{kind}: 1 caller, orders with everything / eventsourcing, the same three events",
+            0.8,
+            ratio(alone, three_alone),
         ),
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
@@ -55,6 +57,22 @@ class PeerOrder(Aggregate):
         self.status = "filled" if self.filled >= self.quantity else "partially_filled"
 
 
+class PeerPortfolio(Aggregate):
+    """The portfolio that an order sets cash aside in."""
+
+    @event("Opened")
+    def __init__(self, owner_id: str, cash: Decimal) -> None:
+        self.owner_id = owner_id
+        self.free = cash
+        self.reserved = Decimal(0)
+
+    @event("ExposureReserved")
+    def reserve(self, order_id: UUID, symbol: str, cash: Decimal, closing: Decimal) -> None:
+        """Set cash aside."""
+        self.free -= cash
+        self.reserved += cash
+
+
 class PeerOrders(Application[Any]):
     """The library's own way to save aggregates."""
 
@@ -100,3 +118,46 @@ class EventsourcingOrders:
         """Close it."""
         self.application.close()
         self._folder.cleanup()
+
+
+class EventsourcingThreeEvents(EventsourcingOrders):
+    """Writes the same three events for an order as we do: placed, approved, cash reserved.
+
+    The portfolios stay in memory behind a lock each: the library would otherwise read a history
+    that grows with every order, or have callers overtake each other and try again.
+    """
+
+    def __init__(self, databases: Databases, portfolios: int) -> None:
+        """Open it, with a few portfolios that can afford everything."""
+        super().__init__(databases)
+        self._portfolios = [
+            PeerPortfolio(owner_id="bench", cash=Decimal(1_000_000_000_000))
+            for _ in range(portfolios)
+        ]
+        self._locks = [threading.Lock() for _ in range(portfolios)]
+        self.application.save(*self._portfolios)
+
+    def append(self, caller: int, _number: int) -> None:
+        """Save a new order, approved, and what it sets aside, in one transaction."""
+        which = caller % len(self._portfolios)
+        cost, price = Decimal("1206.205"), Decimal("120.50")
+        with self._locks[which]:
+            portfolio = self._portfolios[which]
+            order = PeerOrder(
+                portfolio_id=str(portfolio.id),
+                symbol="IBM",
+                side="buy",
+                quantity=Decimal(10),
+                price=price,
+            )
+            checks = [
+                {
+                    "code": "INSUFFICIENT_FUNDS",
+                    "limit": f"{portfolio.free} USD",
+                    "value": f"{cost} USD",
+                },
+                {"code": "ORDER_NOTIONAL_MAX", "limit": "10000 USD", "value": "1205 USD"},
+            ]
+            order.approve(reserved=cost, closing=Decimal(0), reference=price, checks=checks)
+            portfolio.reserve(order_id=order.id, symbol="IBM", cash=cost, closing=Decimal(0))
+            self.application.save(order, portfolio)

@@ -9,7 +9,19 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import appends, audit, bus, imports, orders, reading, sealing
+from benchmarks import (
+    appends,
+    audit,
+    bus,
+    cache,
+    gate,
+    imports,
+    indicators,
+    limiter,
+    orders,
+    reading,
+    sealing,
+)
 from benchmarks.databases import Databases, postgres_databases, sqlite_databases
 from benchmarks.harness import Claim, environment
 
@@ -59,9 +71,13 @@ def _on_both(measure: Measure) -> Callable[[int], Iterator[Claim]]:
 
 _PARTS: dict[str, Callable[[int], Iterator[Claim] | list[Claim]]] = {
     "imports": imports.measure,
+    "indicators": indicators.measure,
     "bus": bus.measure,
+    "cache": cache.measure,
+    "limiter": limiter.measure,
     "reading": _on_sqlite(reading.measure),
     "orders": _on_both(orders.measure),
+    "gate": _on_both(gate.measure),
     "appends": _on_both(appends.measure),
     "sealing": _on_both(sealing.measure),
     "audit": _on_sqlite(audit.measure),

@@ -313,6 +313,15 @@ def test_a_batch_is_never_larger_than_asked(store: Store) -> None:
     assert meddled.commits == commits + 3
 
 
+def test_callers_who_come_again_and_again_are_all_answered_however_little_a_batch_holds(
+    store: Store,
+) -> None:
+    desk = store.desk(max_batch=3)
+    owned = desk.portfolio(None)
+    answers = at_once([lambda: desk.deposit(owned, "1 USD")] * 160, threads=16)
+    assert sorted(free(answer) for answer in answers) == list(range(1, 161))
+
+
 def test_a_command_the_database_fails_on_does_not_fail_its_neighbours(store: Store) -> None:
     meddled = Meddled(store.storage())
     desk = store.desk(open_storage=lambda: meddled)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
@@ -11,8 +10,9 @@ from typing import Final, NamedTuple, Protocol
 NANOSECONDS: Final = 1_000_000_000
 MOST_AMOUNT: Final = 1_000_000
 MOST_SECONDS: Final = 31 * 86_400
+MOST_PRODUCT: Final = 9_000_000_000  # of both: Redis counts exactly up to 2^53 microseconds
 
-_UNITS: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+_UNITS: Final[dict[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _FORM: Final = re.compile(
     r"\s*([0-9]{1,9})\s*(?:/|\s+per\s+)\s*(?:([0-9]{1,9})\s*)?(second|minute|hour|day)s?\s*",
     re.IGNORECASE,
@@ -31,10 +31,14 @@ class Rate:
     seconds: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.amount <= MOST_AMOUNT or not 1 <= self.seconds <= MOST_SECONDS:
+        if not (
+            1 <= self.amount <= MOST_AMOUNT
+            and 1 <= self.seconds <= MOST_SECONDS
+            and self.amount * self.seconds <= MOST_PRODUCT
+        ):
             msg = (
-                f"a rate is 1 to {MOST_AMOUNT} times in 1 to {MOST_SECONDS} seconds; "
-                f"this is {self.amount} in {self.seconds}"
+                f"a rate is 1 to {MOST_AMOUNT} times in 1 to {MOST_SECONDS} seconds, and their "
+                f"product at most {MOST_PRODUCT}; this is {self.amount} in {self.seconds}"
             )
             raise ValueError(msg)
 

@@ -28,6 +28,7 @@ from traderbot.application.ports.commands import Command, Handlers, Origin
 from traderbot.application.ports.event_bus import EventSink
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.batches import Batches
+from traderbot.infrastructure.persistence.gathering import PATIENCE_SECONDS, Gathering
 from traderbot.infrastructure.persistence.jobs import Job, release
 from traderbot.infrastructure.persistence.storage import Storage
 
@@ -61,6 +62,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         # It rings once or more for whatever is in the queue.
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._gathering = Gathering(max_batch)
         # Who holds it may use the storage. It knows its holder, and may be let go twice.
         self._turn = threading.RLock()
         self._serving: int | None = None  # the thread whose handler runs
@@ -183,7 +185,10 @@ class Writer:
             started.set()
         try:
             while self._bell.get():
+                self._gather()
                 self._serve_waiting()
+                if self._jobs.qsize():  # more than one batch holds, and their rings may be spent
+                    self._bell.put(_RING)
             while self._jobs.qsize():  # they came before the last ring
                 self._serve_waiting()
         finally:
@@ -192,6 +197,18 @@ class Writer:
             with self._turn:
                 self._batches.close()
             self._turn_away()
+
+    def _gather(self) -> None:
+        """Wait a moment for those who were answered together and are about to come again."""
+        waiting = self._jobs.qsize
+        if not waiting() or not self._gathering.worth_it(waiting()):
+            return
+        with suppress(queue.Empty):  # nobody came for a while
+            while waiting() < self._gathering.expected:
+                if not self._bell.get(timeout=PATIENCE_SECONDS):
+                    self._bell.put(_LAST_RING)
+                    return
+        self._gathering.ended(waiting())
 
     def _serve_waiting(self) -> None:
         """Serve what waits, in one batch."""
@@ -209,6 +226,7 @@ class Writer:
             finally:
                 self._serving = None
                 self._crowded = len(jobs) > 1
+                self._gathering.served(len(jobs), still_waiting=self._jobs.qsize())
                 release(jobs)
 
     def _take(self) -> list[Job]:
