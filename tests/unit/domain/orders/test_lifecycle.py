@@ -43,7 +43,7 @@ def test_whatever_is_open_can_end_in_every_way(status: OrderStatus) -> None:
     assert ends == {S.CANCELED, S.EXPIRED, S.REJECTED}
 
 
-@pytest.mark.parametrize("status", _ENDED)
+@pytest.mark.parametrize("status", sorted(_ENDED))
 def test_an_end_is_final_but_for_late_fills_and_changes(status: OrderStatus) -> None:
     leads_to = set().union(*(after for (before, _), after in EDGES.items() if before is status))
     may = {S.FILLED} if status is not S.FILLED else {S.PARTIALLY_FILLED}

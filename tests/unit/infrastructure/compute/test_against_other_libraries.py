@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import talib
-from talipp import indicators as talipp
-from talipp.ohlcv import OHLCV
+from talipp import indicators as talipp  # type: ignore[import-untyped]
+from talipp.ohlcv import OHLCV  # type: ignore[import-untyped]
 
 from tests.reference.series import walk
 from traderbot import indicators as ours

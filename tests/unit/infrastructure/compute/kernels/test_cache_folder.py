@@ -5,10 +5,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numba.core.config
 import numpy as np
 import pytest
-from numba.core import config
 
 from traderbot.domain.strategies.indicators.averages import ema
 from traderbot.infrastructure.compute.kernels import compiled, running
@@ -33,7 +34,7 @@ def works() -> bool:
     kernel = compiled.compiled(drive_of(made.step, 1), 1)
     out = np.empty((1, 1, 3))
     kernel(np.array([made.start()]), np.array([[1.0, 3.0, 8.0]]), out)
-    return out[0, 0, 1:].tolist() == [2.0, 6.0]
+    return bool(np.array_equal(out[0, 0, 1:], [2.0, 6.0]))
 
 
 def test_what_was_compiled_is_kept_for_the_next_process(tmp_path: Path) -> None:
@@ -86,9 +87,13 @@ def test_the_folder_belongs_to_the_user_alone(
     folder = compiled._cache_folder()
     assert folder is not None
     assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o777)  # somebody else could put code there
+    compiled._cache_folder.cache_clear()
+    assert compiled._cache_folder() is None
 
 
 def test_whoever_else_uses_numba_keeps_their_own_settings() -> None:
-    before = config.CACHE_DIR, config.SLP_VECTORIZE
+    settings: Any = numba.core.config
+    before = settings.CACHE_DIR, settings.SLP_VECTORIZE
     running._compiled(ema().step, 1)
-    assert before == (config.CACHE_DIR, config.SLP_VECTORIZE)
+    assert before == (settings.CACHE_DIR, settings.SLP_VECTORIZE)
