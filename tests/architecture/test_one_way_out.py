@@ -8,7 +8,12 @@ from pathlib import Path
 SRC = Path(__file__).parents[2] / "src"
 _PORT = "traderbot.application.ports.venue"
 # Who may know a venue at all: the desk, whoever builds it, and the venues themselves.
-_MAY_KNOW = ("application/trading/", "infrastructure/brokers/", "bootstrap.py", "application/ports/")
+_MAY_KNOW = (
+    "application/trading/",
+    "infrastructure/brokers/",
+    "bootstrap.py",
+    "application/ports/",
+)
 
 
 def _imports(path: Path) -> set[str]:

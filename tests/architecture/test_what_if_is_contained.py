@@ -48,7 +48,8 @@ def test_it_loads_nothing_that_trades_or_writes() -> None:
 
 def test_of_all_venues_it_knows_only_the_arithmetic_of_the_paper_venue() -> None:
     brokers = "traderbot.infrastructure.brokers."
-    assert [name for name in loaded() if name.startswith(brokers)] == [f"{brokers}paper_venue"]
+    found = [name for name in loaded() if name.startswith(brokers)]
+    assert found == [f"{brokers}paper_venue", f"{brokers}paper_words"]
 
 
 def test_it_neither_opens_a_database_nor_sends_a_statement() -> None:

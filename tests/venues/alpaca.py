@@ -244,6 +244,9 @@ class AlpacaServer(VenueServer):
             raise _refusal(422, 40010001, "invalid type, side or time_in_force")
         if kind in {Kind.LIMIT, Kind.STOP_LIMIT} and "limit_price" not in asked:
             raise _refusal(422, 40010001, "limit orders require limit price")
+        trails = sum(it in asked for it in ("trail_price", "trail_percent"))
+        if trails != (kind is Kind.TRAILING):
+            raise _refusal(422, 40010001, "one of trail_price and trail_percent is required")
         client_id = str(asked.get("client_order_id") or uuid4())
         if len(client_id) > 128:
             raise _refusal(422, 40010001, "client_order_id must be at most 128 characters")
@@ -256,6 +259,8 @@ class AlpacaServer(VenueServer):
             price=_decimal(asked, "limit_price") if "limit_price" in asked else None,
             stop_price=_decimal(asked, "stop_price") if "stop_price" in asked else None,
             lasting=Lasting(str(lasting)),
+            trail=_decimal(asked, "trail_price") if "trail_price" in asked else None,
+            trail_bps=_decimal(asked, "trail_percent") * 100 if "trail_percent" in asked else None,
         )
         self._check(wish)
         return wish

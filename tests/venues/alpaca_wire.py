@@ -27,6 +27,7 @@ KINDS = {
     "limit": Kind.LIMIT,
     "stop": Kind.STOP,
     "stop_limit": Kind.STOP_LIMIT,
+    "trailing_stop": Kind.TRAILING,
 }
 _EVENTS = {
     What.NEW: "new",
@@ -116,13 +117,13 @@ def order_answer(order: Order, *, status: str | None = None) -> dict[str, Any]:
         "side": order.side.value,
         "time_in_force": wish.lasting.value,
         "limit_price": amount(wish.price),
-        "stop_price": amount(wish.stop_price),
+        "stop_price": amount(order.stop),
         "status": status or order.status.value,
         "extended_hours": False,
         "legs": None,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "trail_percent": None if wish.trail_bps is None else amount(wish.trail_bps / 100),
+        "trail_price": amount(wish.trail),
+        "hwm": amount(order.best),
     }
 
 

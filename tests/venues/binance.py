@@ -330,16 +330,20 @@ class BinanceServer(VenueServer):
         has_limit = kind in {Kind.LIMIT, Kind.STOP_LIMIT}
         post_only = asked["type"] == "LIMIT_MAKER"
         lasting = _needed(asked, "timeInForce") if has_limit and not post_only else "GTC"
+        trail = _decimal(asked, "trailingDelta") if "trailingDelta" in asked else None
+        if kind is Kind.STOP and trail is None:
+            _needed(asked, "stopPrice")
         wish = Wish(
             listing=listing,
             side=Side(asked["side"].lower()),
-            kind=kind,
+            kind=Kind.TRAILING if trail is not None else kind,
             quantity=_decimal(asked, "quantity"),
             client_id=client_id,
             price=_decimal(asked, "price") if has_limit else None,
             stop_price=_decimal(asked, "stopPrice") if "stopPrice" in asked else None,
             lasting=Lasting(lasting.lower()),
             post_only=post_only,
+            trail_bps=trail,
         )
         self._check_filters(wish)
         return wish
@@ -350,6 +354,8 @@ class BinanceServer(VenueServer):
             raise Refusal(400, _error(-1013, "Filter failure: LOT_SIZE"))
         if any(it % listing.tick or it <= 0 for it in (wish.price, wish.stop_price) if it):
             raise Refusal(400, _error(-1013, "Filter failure: PRICE_FILTER"))
+        if wish.trail_bps is not None and (wish.trail_bps % 1 or not 10 <= wish.trail_bps <= 2000):
+            raise Refusal(400, _error(-1013, "Filter failure: TRAILING_DELTA"))
         price = wish.price or (top.ask if top else None)
         if price is not None and price * wish.quantity < listing.least_notional:
             raise Refusal(400, _error(-1013, "Filter failure: NOTIONAL"))
@@ -478,7 +484,9 @@ class BinanceServer(VenueServer):
 
 def binance(options: argparse.Namespace) -> BinanceServer:
     """Make the server of a process."""
-    return BinanceServer(seed=options.seed)
+    server = BinanceServer(seed=options.seed)
+    server.weight.limit = options.weight
+    return server
 
 
 async def _until_closed(ws: web.WebSocketResponse) -> None:

@@ -33,6 +33,7 @@ _KIND_WORDS = {
     Kind.LIMIT: "LIMIT",
     Kind.STOP: "STOP_LOSS",
     Kind.STOP_LIMIT: "STOP_LOSS_LIMIT",
+    Kind.TRAILING: "STOP_LOSS",
 }
 _STATUS_WORDS = {
     Status.NEW: "NEW",
@@ -254,6 +255,7 @@ def _state(order: Order) -> dict[str, Any]:
         "type": _kind(order.wish),
         "side": order.side.value.upper(),
         "stopPrice": number(order.wish.stop_price),
+        **({} if order.wish.trail_bps is None else {"trailingDelta": int(order.wish.trail_bps)}),
     }
 
 
@@ -280,7 +282,7 @@ def _symbol(listing: Listing) -> dict[str, Any]:
         "icebergAllowed": False,
         "ocoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
@@ -296,6 +298,13 @@ def _symbol(listing: Listing) -> dict[str, Any]:
                 "minQty": number(listing.least),
                 "maxQty": number(listing.most),
                 "stepSize": number(listing.lot),
+            },
+            {
+                "filterType": "TRAILING_DELTA",
+                "minTrailingAboveDelta": 10,
+                "maxTrailingAboveDelta": 2000,
+                "minTrailingBelowDelta": 10,
+                "maxTrailingBelowDelta": 2000,
             },
             {
                 "filterType": "NOTIONAL",

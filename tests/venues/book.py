@@ -20,6 +20,7 @@ from tests.venues.orders import (
     Account,
     Entry,
     Fees,
+    Kind,
     Lasting,
     Listing,
     Order,
@@ -89,6 +90,7 @@ class Book:
             self._check_id(key, wish.client_id)
             now = self.now()
             order = Order(id=next(self._ids), account=key, wish=wish, at=now, changed_at=now)
+            order = self._seen(order)
             if self._is_reached(order):
                 raise BookError("WOULD_TRIGGER", "the stop price is already reached")
             if wish.post_only and self._crosses(order):
@@ -169,6 +171,7 @@ class Book:
                 return
             self._tops[symbol] = top
             for order in self.open_orders(symbol=symbol):
+                self._keep(self._seen(order))
                 woke = self._wake(order.id)
                 self._match(order.id, resting=not woke)
 
@@ -256,10 +259,20 @@ class Book:
         return replace(order, locked=amount)
 
     def _is_reached(self, order: Order) -> bool:
-        top, stop = self._tops.get(order.listing.symbol), order.wish.stop_price
+        top, stop = self._tops.get(order.listing.symbol), order.stop
         if top is None or stop is None:
             return False
         return top.ask >= stop if order.side is Side.BUY else top.bid <= stop
+
+    def _seen(self, order: Order) -> Order:
+        """Show a trailing stop the market."""
+        top = self._tops.get(order.listing.symbol)
+        if top is None or order.wish.kind is not Kind.TRAILING or order.triggered:
+            return order
+        sells = order.side is Side.SELL
+        now = top.bid if sells else top.ask
+        best = order.best if order.best is not None else now
+        return replace(order, best=max(best, now) if sells else min(best, now))
 
     def _crosses(self, order: Order) -> bool:
         top, limit = self._tops.get(order.listing.symbol), order.wish.price

@@ -7,7 +7,7 @@ minutes of asking again take no time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -142,10 +142,8 @@ class BookVenue:
         return self._answer(rule, made)
 
     def _try_submit(self, order: WorkingOrder) -> None:
-        try:
+        with suppress(BookError):
             self.book.submit(KEY, self._wish(order))
-        except BookError:
-            pass
 
     def cancel(self, order: WorkingOrder) -> ChangeAnswer:
         rule = self.faults.draw(Call.CANCEL)
@@ -160,7 +158,7 @@ class BookVenue:
         except BookError as error:
             return Denied(code=error.why, reason=str(error), raw=str(error))
 
-    def amend(self, order: WorkingOrder) -> ChangeAnswer:
+    def amend(self, order: WorkingOrder) -> ChangeAnswer:  # noqa: ARG002 - the port's
         return Denied(code="UNSUPPORTED", reason="this venue changes nothing", raw="-")
 
     def find(self, order: WorkingOrder) -> FindAnswer:
@@ -202,7 +200,7 @@ class BookVenue:
         self.book.cancel_all(KEY)
         return True
 
-    def keep_alive(self, seconds: int) -> bool:
+    def keep_alive(self, seconds: int) -> bool:  # noqa: ARG002 - the port's
         return False
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from tests.venues.alpaca import AlpacaServer
 from tests.venues.binance import BinanceServer
 from tests.venues.orders import Order, Top
 from tests.venues.serving import VenueServer
+from traderbot.application.errors import VenueUnavailableError
 from traderbot.application.ports.venue import Venue, WorkingOrder
 from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.shared.ids import OrderId
@@ -24,7 +25,8 @@ from traderbot.infrastructure.brokers.ccxt_venue import CcxtVenue
 from traderbot.infrastructure.system import SystemClock
 
 KEY, SECRET = "a-key-of-nobody", "a-secret-of-nobody"
-TIMEOUT_SECONDS = 0.8
+PATIENT_SECONDS = 5.0  # the machine is shared, and slowness is no failure
+IMPATIENT_SECONDS = 0.6
 
 
 @dataclass(slots=True)
@@ -83,6 +85,18 @@ class Lab:
         """Build the adapter anew, as after a restart."""
         return self.build(address=self.server.host)
 
+    @contextmanager
+    def impatient(self) -> Iterator[Venue]:
+        """Build the adapter with a time-out a test can wait for."""
+        with closing(
+            self.build(address=self.server.host, timeout_seconds=IMPATIENT_SECONDS)
+        ) as venue:
+            for _ in range(20):
+                with suppress(VenueUnavailableError):
+                    venue.instrument(self.symbol)
+                    break
+            yield venue
+
     def named(self, order: WorkingOrder, venue_order_id: str | None) -> WorkingOrder:
         """Return the order as it is once the venue's name of it is known."""
         return replace(order, venue_order_id=venue_order_id)
@@ -95,7 +109,7 @@ def ccxt_venue(**how: Any) -> CcxtVenue:
         "key": KEY,
         "secret": SECRET,
         "clock": SystemClock(),
-        "timeout_seconds": TIMEOUT_SECONDS,
+        "timeout_seconds": PATIENT_SECONDS,
     }
     return CcxtVenue(**{**fields, **how})
 
@@ -107,7 +121,7 @@ def alpaca_venue(**how: Any) -> AlpacaVenue:
         "key": KEY,
         "secret": SECRET,
         "clock": SystemClock(),
-        "timeout_seconds": TIMEOUT_SECONDS,
+        "timeout_seconds": PATIENT_SECONDS,
     }
     return AlpacaVenue(**{**fields, **how})
 

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     LIMIT = "limit"
     STOP = "stop"  # a market order once the price is reached
     STOP_LIMIT = "stop_limit"
+    TRAILING = "trailing_stop"  # a stop that follows the market at a distance
 
 
 class Lasting(StrEnum):
@@ -118,6 +119,8 @@ class Wish:
     stop_price: Decimal | None = None
     lasting: Lasting = Lasting.GTC
     post_only: bool = False
+    trail: Decimal | None = None  # the distance: an amount
+    trail_bps: Decimal | None = None  # or a share of the best price seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,7 @@ class Order:
     trades: tuple[Trade, ...] = ()
     locked: Decimal = ZERO  # of what it pays with
     cancel_id: str | None = None  # what the client called the cancel
+    best: Decimal | None = None  # price a trailing stop has seen
 
     @property
     def listing(self) -> Listing:
@@ -171,8 +175,19 @@ class Order:
     @property
     def is_resting(self) -> bool:
         """Whether it can be matched: open, and no stop that still waits."""
-        waits = self.wish.stop_price is not None and not self.triggered
-        return self.status.is_open and not waits
+        waits = self.wish.stop_price is not None or self.wish.kind is Kind.TRAILING
+        return self.status.is_open and (self.triggered or not waits)
+
+    @property
+    def stop(self) -> Decimal | None:
+        """Where it wakes, as far as is known."""
+        wish = self.wish
+        if wish.kind is not Kind.TRAILING or self.best is None:
+            return wish.stop_price
+        distance = wish.trail
+        if distance is None:
+            distance = self.best * (wish.trail_bps or ZERO) / 10_000
+        return self.best - distance if self.side is Side.SELL else self.best + distance
 
 
 @dataclass(frozen=True, slots=True)

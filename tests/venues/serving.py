@@ -240,14 +240,16 @@ class VenueServer(ABC):
                 return await _reset_within(request, answer)
             case Fault.DRIP:
                 return await self._drip(request, rule)
-            case Fault.GARBAGE:
-                return web.Response(body=rule.body.encode(), content_type="text/html")
+            case Fault.STRANGE_STATUS | Fault.NO_ID:
+                return self._maimed(rule, answer)
             case _:
-                pass
-        if isinstance(answer, web.Response) and answer.status < HTTPStatus.BAD_REQUEST:
-            payload = json.loads(answer.text or "null")
-            return web.json_response(self.maimed(payload, rule.fault))
-        return answer
+                return web.Response(body=rule.body.encode(), content_type="text/html")
+
+    def _maimed(self, rule: Rule, answer: web.StreamResponse) -> web.StreamResponse:
+        if not isinstance(answer, web.Response) or answer.status >= HTTPStatus.BAD_REQUEST:
+            return answer
+        payload = json.loads(answer.text or "null")
+        return web.json_response(self.maimed(payload, rule.fault))
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         headers: Mapping[str, str] = {}
@@ -403,6 +405,7 @@ def run(make: Callable[[argparse.Namespace], VenueServer], arguments: Sequence[s
     parser.add_argument("--secret", default="secret")
     parser.add_argument("--balance", action="append", default=[], help="USDT=10000")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weight", type=int, default=6000, help="that may be used in a minute")
     options = parser.parse_args(arguments)
     server = make(options)
     balances = dict(it.split("=", 1) for it in options.balance)

@@ -1,4 +1,4 @@
-"""A trader killed at every boundary there is, once each: the whole matrix is `make crash-matrix`."""
+"""A trader killed at every boundary there is, once each; all of it is `make crash-matrix`."""
 
 from __future__ import annotations
 
