@@ -12,6 +12,7 @@ from traderbot.infrastructure.settings_sections import Section
 from traderbot.infrastructure.settings_types import GatewayUrl, Password, Word
 
 PAPER: Final = "paper"
+_WEIGHTS: Final = {"binance": 1000, "alpaca": 180}  # below what the venues allow
 _SECTIONS: Final = {"binance": "ccxt", "alpaca": "alpaca"}
 
 
@@ -37,17 +38,22 @@ class BrokerSettings(Section):
         default="main", description="what this program calls the account; part of every fill's id"
     )
     weight_per_minute: int = Field(
-        default=1000,
-        ge=10,
+        default=0,
+        ge=0,
         le=100_000,
         description="how much may be asked of the venue in a minute, in its own weights, by all"
-        " processes of this machine together; 10 to 100000",
+        " processes of this machine together; 0: 1000 of Binance, 180 of Alpaca",
     )
-    cancel_reserve: int = Field(
-        default=100, ge=0, le=50_000, description="how much of that is kept for cancels"
+    cancel_reserve_percent: int = Field(
+        default=10, ge=0, le=90, description="how much of that is kept for cancels; 0 to 90"
     )
     ccxt: LoginSettings = Field(default_factory=LoginSettings)
     alpaca: LoginSettings = Field(default_factory=LoginSettings)
+
+    @property
+    def weight(self) -> int:
+        """How much may be asked in a minute."""
+        return self.weight_per_minute or _WEIGHTS.get(self.venue, 1000)
 
     @property
     def login(self) -> LoginSettings:
@@ -78,10 +84,4 @@ def broker_problems(broker: BrokerSettings, mode: str, environment: str) -> Iter
             name=f"{section}__BASE_URL",
             message="is set in production, and trading is live",
             remedy="remove it: live orders go to the venue itself",
-        )
-    if broker.cancel_reserve >= broker.weight_per_minute:
-        yield Problem(
-            name=f"{PREFIX}BROKER__CANCEL_RESERVE",
-            message="leaves nothing for orders",
-            remedy=f"set it below {PREFIX}BROKER__WEIGHT_PER_MINUTE",
         )

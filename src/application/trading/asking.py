@@ -92,6 +92,8 @@ class Asking:
             question.since = self.monotonic()
             return False
         after = hearing.record(order.order_id, "find", Heard.NOT_FOUND, raw=raw)
+        if order.status is OrderStatus.UNKNOWN:  # it answers: the proof is a matter of seconds
+            question.next_at = self.monotonic() + self.pace.between_proofs
         waited = self.monotonic() - question.since
         if after.not_found < PROOFS_OF_ABSENCE or waited < self.pace.horizon:
             self._call_a_person(order, question, "the venue does not know it, and may be late")
@@ -101,7 +103,9 @@ class Asking:
             hearing.record(order.order_id, "find", Heard.CANCELED, raw=raw, reason=reason)
             return False
         if after.attempts < MOST_TRIES and after.status == OrderStatus.UNKNOWN.value:
+            del self._open[order.order_id]  # the next doubt is a new one
             return True
+        question.since = self.monotonic() - self.pace.give_up  # there is nothing to wait for
         self._call_a_person(order, question, "sent twice, and the venue knows of neither")
         return False
 

@@ -10,12 +10,14 @@ class DeskPace:
     """When to look, to ask again, and to call a person.
 
     `ask_after` are the pauses between questions about one order in doubt; the last one repeats.
+    Once the venue has answered that it has no such order, it is asked again `between_proofs` later.
     `horizon` is how long a venue may take to show an order it has accepted: before that, its "no
     such order" proves nothing. After `give_up` a person is called; the desk goes on asking.
     """
 
     look: float = 0.25
     ask_after: tuple[float, ...] = (0.0, 5.0, 5.0, 10.0, 20.0, 40.0)
+    between_proofs: float = 5.0
     horizon: float = 10.0
     patience: float = 15.0  # with a call that somebody else began and nobody has answered
     give_up: float = 60.0

@@ -1,8 +1,8 @@
 """Where a venue's adapter may connect to: the hosts it was given, and nowhere else.
 
-A venue's own hosts are reached by TLS at public addresses only. An address on this machine or in a
-private network is reached when it stands in the list itself, with its port: that is how tests and
-gateways are named.
+A venue's own hosts are reached by TLS at public addresses only. An address is reached when it
+stands in the list itself, with its port, and without TLS only if it is of this machine: that is how
+tests and gateways are named.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from traderbot.application.errors import ExternalError
 _SECURE: Final = {"https": 443, "wss": 443}
 _PLAIN: Final = {"http": 80, "ws": 80}
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+# RFC 6052 and RFC 8215: an IPv4 address inside, reached through a gateway.
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 Resolve = Callable[[str], Iterable[str]]
 
@@ -59,9 +62,10 @@ class AllowedHosts:
             return
         if f"{host}:{port}" not in self._hosts:
             _refuse(host, "it is not in the list of this venue")
-        if _address(host) is None:
-            if not secure:
-                _refuse(host, "a name is reached by TLS only")
+        address = _address(host)
+        if not secure and (address is None or not address.is_loopback):
+            _refuse(host, "nothing but this machine is spoken to without TLS")
+        if address is None:
             self._check_public(host)
 
     def _check_public(self, host: str) -> None:
@@ -96,8 +100,15 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[-4:])
+        if inner is not None:
+            return _is_public(inner)
+        if address in _LOCAL_NAT64:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 def _refuse(host: str, why: str) -> NoReturn:

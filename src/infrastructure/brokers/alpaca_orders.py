@@ -38,13 +38,17 @@ STATUSES: Final[Mapping[str, VenueStatus]] = {
     "held": VenueStatus.PENDING,
 }
 _NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+# What reading something odd can end in.
+_ODD: Final = (KeyError, TypeError, AttributeError, InvalidValueError, ValueError, OverflowError)
 
 
 def order_of(told: Any) -> VenueOrder:  # noqa: ANN401 - whatever the venue said
     """Read an order. Raises UnreadableError if anything is missing or unknown."""
     try:
         return _order(told)
-    except (KeyError, TypeError, AttributeError, InvalidValueError, ValueError) as error:
+    except UnreadableError:
+        raise
+    except _ODD as error:
         msg = f"the venue's order could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
 
@@ -70,7 +74,9 @@ def trade_of(told: Any, client_order_id: str | None) -> VenueTrade:  # noqa: ANN
             at=instant_of(told["transaction_time"]),
             raw=raw_of(told),
         )
-    except (KeyError, TypeError, AttributeError, InvalidValueError, ValueError) as error:
+    except UnreadableError:
+        raise
+    except _ODD as error:
         msg = f"the venue's fill could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
 

@@ -15,22 +15,28 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from traderbot.application.errors import VenueUnavailableError
 from traderbot.application.ports.clock import Clock
-from traderbot.application.ports.venue import VenueNews, VenueOrder, VenueTrade
+from traderbot.application.ports.venue import VenueNews, VenueOrder, VenueStatus, VenueTrade
 from traderbot.domain.shared.values import Quantity
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
-from traderbot.infrastructure.brokers.alpaca_orders import order_of
+from traderbot.infrastructure.brokers.alpaca_orders import instant_of, order_of
 from traderbot.infrastructure.brokers.evidence import RedirectRefusedError
-from traderbot.infrastructure.brokers.extras import need
+from traderbot.infrastructure.brokers.extras import need, silent
 from traderbot.infrastructure.brokers.listening import Listener, MissedError
 from traderbot.infrastructure.brokers.order_names import OrderNames
 
 ASK_EVERY_SECONDS = 5.0  # whether it lives
 _FILLS: Final = frozenset({"fill", "partial_fill"})
-_PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0)  # before each look for a trade that was told
+PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0)  # before each look for a trade that was told
+_BEFORE: Final = timedelta(minutes=1)  # venues' clocks and ours differ
+_NOTHING: Final = Quantity(0)
+_ENDED: Final = frozenset(
+    {VenueStatus.FILLED, VenueStatus.CANCELED, VenueStatus.EXPIRED, VenueStatus.REJECTED}
+)
 
 Frame = dict[str, Any]
 
@@ -42,7 +48,7 @@ class AlpacaStream(Listener[Frame]):
         self,
         client: Callable[[], Any],
         hosts: AllowedHosts,
-        trades_of: Callable[[VenueOrder], Iterable[VenueTrade]],
+        trades_of: Callable[[str, datetime], Iterable[VenueTrade]],
         *,
         url: str,
         name: str,
@@ -51,10 +57,11 @@ class AlpacaStream(Listener[Frame]):
         clock: Clock,
         timeout_seconds: float,
     ) -> None:
-        """Listen through what `client` makes; `trades_of` asks for the trades of an order."""
+        """Listen through what `client` makes; `trades_of` asks for those of an order."""
         super().__init__(name, self._connect, self._news, hear, clock)
         self._make, self._hosts, self._trades_of, self._url = client, hosts, trades_of, url
         self._names, self._timeout = names, timeout_seconds
+        self._told: dict[str, Quantity] = {}  # how much of each order's trades was told
 
     async def _connect(self, listener: Listener[Frame]) -> None:
         del listener
@@ -82,6 +89,7 @@ class AlpacaStream(Listener[Frame]):
             open_timeout=self._timeout,
             close_timeout=1,
             max_size=16 * 1024 * 1024,
+            logger=silent(),
         )
         connecting.handle_redirect = _refuse_redirect
         client._ws = socket = await connecting  # noqa: SLF001 - where the client keeps it
@@ -113,17 +121,26 @@ class AlpacaStream(Listener[Frame]):
     def _news(self, frame: Frame) -> Iterable[VenueNews]:
         order = self._names.learn(order_of(frame["order"]))
         if frame.get("event") in _FILLS:
-            yield from self._traded(order)
+            yield from self._traded(order, instant_of(frame["order"]["created_at"]))
         yield order
+        if order.status in _ENDED:
+            self._told.pop(order.venue_order_id, None)
 
-    def _traded(self, order: VenueOrder) -> Iterable[VenueTrade]:
-        """Read an order's trades; the activities may be a moment behind the stream."""
-        for pause in _PAUSES:
+    def _traded(self, order: VenueOrder, placed_at: datetime) -> Iterable[VenueTrade]:
+        """Read an order's trades; the activities may be a moment behind the stream.
+
+        One look tells all fills so far, so the frames of a burst are not all looked up.
+        """
+        name = order.venue_order_id
+        if self._told.get(name, _NOTHING) >= order.filled:
+            return ()
+        for pause in PAUSES:
             time.sleep(pause)
             with suppress(VenueUnavailableError):
-                trades = list(self._trades_of(order))
-                total = sum((it.quantity for it in trades), Quantity(0))
+                trades = list(self._trades_of(name, placed_at - _BEFORE))
+                total = sum((it.quantity for it in trades), _NOTHING)
                 if total >= order.filled:
+                    self._told[name] = total
                     return trades
         msg = "a fill was told whose trade could not be read"
         raise MissedError(msg)

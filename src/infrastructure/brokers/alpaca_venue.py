@@ -36,14 +36,14 @@ from traderbot.application.ports.venue import (
 )
 from traderbot.domain.market.instrument import Instrument
 from traderbot.domain.orders.ticket import OrderKind, TimeInForce
-from traderbot.domain.shared.decimals import exact
+from traderbot.domain.shared.decimals import EXACT, exact, plain
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import USD, Currency, Price, Quantity, Symbol, symbol
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
 from traderbot.infrastructure.brokers.alpaca_orders import instant_of, order_of, trade_of
 from traderbot.infrastructure.brokers.alpaca_stream import AlpacaStream
 from traderbot.infrastructure.brokers.evidence import Evidence, Witness
-from traderbot.infrastructure.brokers.extras import need
+from traderbot.infrastructure.brokers.extras import keep_secrets, need
 from traderbot.infrastructure.brokers.line import Budget, Failed, Line, Said, UnreadableError
 from traderbot.infrastructure.brokers.order_names import OrderNames
 from traderbot.infrastructure.brokers.sendable import why_not_sendable
@@ -54,18 +54,18 @@ PAPER: Final = "paper-api.alpaca.markets"
 _FILLS: Final = "/account/activities/FILL"
 _PAGE: Final = 100  # of activities
 _ORDERS: Final = 500  # in a list
+_ONE_BY_ONE: Final = 3  # orders; more are asked for as a list
 _ASSETS_LAST: Final = 3600.0
+_BPS_IN_PERCENT: Final = 100
 _CENT: Final = Price("0.01")
 _WHOLE: Final = Quantity(1)
 _FRACTION: Final = Quantity("0.000000001")
-_KINDS: Final = frozenset({OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT})
+_KINDS: Final = frozenset(OrderKind)
 _DURATIONS: Final = frozenset({TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK})
 
 
 class AlpacaVenue:
     """`Venue` on one account of Alpaca."""
-
-    name = "alpaca"
 
     def __init__(
         self,
@@ -86,14 +86,15 @@ class AlpacaVenue:
             key: the API key.
             secret: its secret.
             clock: for when the stream was connected.
-            sandbox: Alpaca's own paper trading.
-            address: `address:port` of a gateway that speaks for the venue, without TLS.
+            sandbox: Alpaca's own paper trading, which has a name of its own: its trades are others.
+            address: `address:port` of a gateway on this machine that speaks for the venue.
             timeout_seconds: how long one call may take.
             budget: how much may be asked; without one, until the venue refuses.
 
         Raises:
             MissingExtraError: alpaca-py is not installed.
         """
+        self.name = "alpaca-paper" if sandbox else "alpaca"
         self.account = account
         self.abilities = Abilities(kinds=_KINDS, durations=_DURATIONS, stream=True)
         self._clock, self._timeout = clock, timeout_seconds
@@ -102,6 +103,7 @@ class AlpacaVenue:
         self._stream_url = f"wss://{host}/stream" if address is None else f"ws://{address}/stream"
         self._hosts = AllowedHosts([host if address is None else address])
         trading = need("alpaca.trading.client", "alpaca")
+        keep_secrets()
         self._streaming = need("alpaca.trading.stream", "alpaca")
         adapters = need("requests.adapters", "alpaca")
         self._keys = (key, secret)
@@ -168,7 +170,7 @@ class AlpacaVenue:
         """Ask for an order back. One that has ended already is told as it ended."""
         name = order.venue_order_id
         if name is None:
-            found = self._find(order, self._orders)
+            found = self._find(order, self._orders, for_cancel=True)
             if not isinstance(found, Acknowledged):
                 return found
             if found.order.status in _ENDED:
@@ -181,7 +183,7 @@ class AlpacaVenue:
         }
         if isinstance(answer, Failed) and not refused:
             return answer.of_change()
-        found = self._find(order, self._orders)
+        found = self._find(order, self._orders, for_cancel=True)
         if isinstance(found, NotSent):
             return unclear(answer.evidence, "the cancel was answered, and nothing after it")
         if isinstance(answer, Failed) and isinstance(found, Acknowledged):
@@ -197,9 +199,11 @@ class AlpacaVenue:
         """Ask for one order by its client order id."""
         return self._find(order, self._questions)
 
-    def _find(self, order: WorkingOrder, line: Line) -> FindAnswer:
+    def _find(self, order: WorkingOrder, line: Line, *, for_cancel: bool = False) -> FindAnswer:
         asked = {"client_order_id": order.client_order_id}
-        answer = line.call(lambda client: client.get("/orders:by_client_order_id", asked))
+        answer = line.call(
+            lambda client: client.get("/orders:by_client_order_id", asked), for_cancel=for_cancel
+        )
         if isinstance(answer, Failed):
             return answer.of_question()
         return self._acknowledged(answer, order)
@@ -363,16 +367,16 @@ class AlpacaVenue:
             }
         return self._pairs[code.replace("/", "")]
 
-    def _trades_of(self, order: VenueOrder) -> Iterable[VenueTrade]:
-        since = order.at - timedelta(minutes=1)
-        trades = self._trades(lambda it: it.get("order_id") == order.venue_order_id, since)
-        if sum((it.quantity for it in trades), Quantity(0)) >= order.filled:
-            return trades
-        return self._trades(lambda it: it.get("order_id") == order.venue_order_id, None)
+    def _trades_of(self, venue_order_id: str, since: datetime) -> Iterable[VenueTrade]:
+        return self._trades(lambda it: it.get("order_id") == venue_order_id, since)
 
     def _learn_names(self, fills: Iterable[Mapping[str, Any]]) -> None:
         """Ask for the orders that fills belong to and that were not heard of."""
         unknown = {str(it.get("order_id")) for it in fills}
+        if sum(not self._names.knows(it) for it in unknown) > _ONE_BY_ONE:
+            asked = {"status": "all", "limit": _ORDERS, "direction": "desc"}
+            for order in _read_all(self._listed(self._get("/orders", asked)), order_of):
+                self._names.learn(order)
         for name in sorted(it for it in unknown if not self._names.knows(it)):
             told = self._get(f"/orders/{name}", {})
             for order in _read_all([told], order_of):
@@ -404,6 +408,10 @@ def _fields(order: WorkingOrder) -> Mapping[str, str]:
         told["limit_price"] = str(ticket.limit_price)
     if ticket.stop_price is not None:
         told["stop_price"] = str(ticket.stop_price)
+    if ticket.trail is not None:
+        told["trail_price"] = str(ticket.trail)
+    if ticket.trail_bps is not None:
+        told["trail_percent"] = plain(EXACT.divide(ticket.trail_bps, _BPS_IN_PERCENT))
     return told
 
 

@@ -25,13 +25,17 @@ _STATUSES: Final = {
     "rejected": VenueStatus.REJECTED,
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# What reading something odd can end in.
+_ODD: Final = (KeyError, TypeError, AttributeError, InvalidValueError, ValueError, OverflowError)
 
 
 def order_of(told: Any) -> VenueOrder:  # noqa: ANN401 - whatever the library returned
     """Read an order. Raises UnreadableError if anything is missing or unknown."""
     try:
         return _order(told)
-    except (KeyError, TypeError, AttributeError, InvalidValueError, ValueError) as error:
+    except UnreadableError:
+        raise
+    except _ODD as error:
         msg = f"the venue's order could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
 
@@ -40,7 +44,9 @@ def trade_of(told: Any, client_order_id: str | None) -> VenueTrade:  # noqa: ANN
     """Read a trade. Raises UnreadableError if anything is missing."""
     try:
         return _trade(told, client_order_id)
-    except (KeyError, TypeError, AttributeError, InvalidValueError, ValueError) as error:
+    except UnreadableError:
+        raise
+    except _ODD as error:
         msg = f"the venue's trade could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
 

@@ -31,14 +31,28 @@ def venue_of(settings: Settings, clock: Clock) -> Venue | None:
         key=_said(login.key),
         secret=_said(login.secret),
         clock=clock,
-        sandbox=settings.trading.mode == "paper" and address is None,
+        sandbox=_in_sandbox(settings),
         address=address,
         budget=RequestBudget(
             settings.data.dir / "budgets" / f"{broker.venue}-{broker.account}",
-            broker.weight_per_minute,
-            reserve=broker.cancel_reserve,
+            broker.weight,
+            reserve=broker.weight * broker.cancel_reserve_percent // 100,
         ),
     )
+
+
+def venue_name(settings: Settings) -> str:
+    """Return what the venue is called in events and scopes, without building it."""
+    if not _in_sandbox(settings):
+        return settings.broker.venue
+    return _TEST_NETWORKS.get(settings.broker.venue, settings.broker.venue)
+
+
+def _in_sandbox(settings: Settings) -> bool:
+    return settings.trading.mode == "paper" and settings.broker.login.base_url is None
+
+
+_TEST_NETWORKS = {"binance": "binance-testnet", "alpaca": "alpaca-paper"}
 
 
 def _said(secret: SecretStr | None) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from traderbot.application.errors import ApplicationError
 
@@ -32,3 +33,21 @@ def need(module: str, extra: str) -> Any:  # noqa: ANN401 - a module without stu
             f"install this program with its extra [{extra}], as in pip install '.[{extra}]'"
         )
         raise MissingExtraError(msg) from error
+
+
+# At DEBUG they write down keys, signed addresses and whole requests.
+_TALKATIVE: Final = ("ccxt", "urllib3.connectionpool", "alpaca")
+
+
+def keep_secrets() -> None:
+    """Have the libraries log nothing finer than INFO, however fine everything else is logged."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
+
+
+def silent() -> logging.Logger:
+    """Return a logger for a library that would log each frame, the one with the secret too."""
+    logger = logging.getLogger("traderbot.venue.frames")
+    logger.setLevel(logging.WARNING)
+    return logger

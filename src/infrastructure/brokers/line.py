@@ -151,8 +151,8 @@ class Line:
     def _tried(
         self,
         work: Callable[[Any], T],
-        client: Any,
-        witness: Witness,  # noqa: ANN401
+        client: Any,  # noqa: ANN401
+        witness: Witness,
     ) -> Said[T] | Failed:
         try:
             value = work(client)

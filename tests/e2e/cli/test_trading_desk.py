@@ -152,12 +152,12 @@ def test_a_halt_lets_nothing_leave_and_takes_back_what_works(
         buy = ("order", "place", "buy", "0.1", "BTC/USDT", "--json", "--limit-price")
         assert installation(*buy, "19999").json["status"] == "approved"
         until(lambda: [it["status"] for it in control.orders()] == ["new"])
-        assert installation("risk", "halt", "--reason", "a drill").code == 0
+        assert installation("risk", "halt", "system", "--reason", "a drill").code == 0
         until(lambda: [it["status"] for it in control.orders()] == ["canceled"])
         refused = installation(*buy, "19998").json
         assert refused["status"] == "refused"
         assert refused["reasons"][0]["code"] == "TRADING_HALTED"
-        assert installation("risk", "resume").code == 2  # it needs a reason
-        assert installation("risk", "resume", "--reason", "the drill is over").code == 0
+        assert installation("risk", "resume", "system").code == 2  # it needs a reason
+        assert installation("risk", "resume", "system", "--reason", "the drill is over").code == 0
         assert installation(*buy, "19998").json["status"] == "approved"
         until(lambda: len(control.orders()) == 2)

@@ -83,6 +83,20 @@ def test_a_stop_wakes_when_the_market_reaches_it() -> None:
     book.check()
 
 
+def test_a_trailing_stop_follows_the_market_in_one_direction_only() -> None:
+    book = a_book()
+    book.set_price("BTCUSDT", Top(Decimal(100), Decimal(101)))
+    selling = book.submit("key", a_wish("s", Side.SELL, None, kind=Kind.TRAILING, trail=Decimal(5)))
+    buying = book.submit("key", a_wish("b", price=None, kind=Kind.TRAILING, trail_bps=Decimal(500)))
+    for bid, ask in ((104, 105), (102, 103), (98, 99)):
+        book.set_price("BTCUSDT", Top(Decimal(bid), Decimal(ask)))
+    assert [(it.order_id, it.price) for it in book.trades()] == [(selling.id, Decimal(98))]
+    assert book.orders()[1].stop == Decimal("103.95")
+    book.set_price("BTCUSDT", Top(Decimal(103), Decimal(104)))
+    assert book.trades()[-1].order_id == buying.id
+    book.check()
+
+
 def test_an_order_that_may_only_make_is_refused_if_it_would_take() -> None:
     book = a_book()
     book.set_price("BTCUSDT", Top(Decimal(99), Decimal(100)))

@@ -270,7 +270,8 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BROKER__CCXT__BASE_URL", "https://127.0.0.1:80"),
         ("BROKER__ALPACA__BASE_URL", "http://127.0.0.1.example.org:80"),
         ("BROKER__ACCOUNT", "two words"),
-        ("BROKER__WEIGHT_PER_MINUTE", "9"),
+        ("BROKER__WEIGHT_PER_MINUTE", "-1"),
+        ("BROKER__CANCEL_RESERVE_PERCENT", "91"),
         ("TRADING__FEE_BPS", "-1"),
         ("TRADING__FEE_BPS", "1e1"),
         ("TRADING__FEE_BPS", "NaN"),
@@ -328,12 +329,6 @@ def test_live_orders_of_production_go_through_no_gateway(production: pytest.Monk
     named = {f"BROKER__CCXT__{name}": value for name, value in login.items()}
     set_all(production, {"TRADING__MODE": "live", "BROKER__VENUE": "binance", **named})
     assert "TRADERBOT_BROKER__CCXT__BASE_URL: is set in production" in refusal()
-
-
-def test_a_reserve_for_cancels_leaves_something_for_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    login = {"BROKER__VENUE": "binance", "BROKER__CCXT__KEY": "k", "BROKER__CCXT__SECRET": "s"}
-    set_all(monkeypatch, {**login, "BROKER__WEIGHT_PER_MINUTE": "100"})
-    assert [it.name for it in problems()] == ["TRADERBOT_BROKER__CANCEL_RESERVE"]
 
 
 @pytest.mark.parametrize("value", [10.0, 0.1, float("nan"), True, None, Decimal("NaN"), [1]])

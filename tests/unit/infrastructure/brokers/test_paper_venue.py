@@ -1,130 +1,164 @@
+"""What the paper venue says when its books cannot be kept or read, and what it does not ask for."""
+
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.builders import NOON, ORDER_ID, a_bar, a_ticket
-from traderbot.application.ports.venue import WorkingOrder
-from traderbot.domain.market.bars import Bar
-from traderbot.domain.orders.ticket import OrderKind, Side
-from traderbot.domain.shared.values import Money, Price, Quantity
-from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue, fill_price
-
-FREE = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0))
-
-
-def working(
-    side: str = "buy", limit_price: str | None = None, *, quantity: str = "10"
-) -> WorkingOrder:
-    ticket = a_ticket(side=side, quantity=quantity, limit_price=limit_price)
-    return WorkingOrder(order_id=ORDER_ID, ticket=ticket, remaining=ticket.quantity, placed_at=NOON)
-
-
-def next_bar(**prices: Any) -> Bar:
-    return a_bar(at=NOON, **prices)
-
-
-def test_a_market_order_fills_at_the_open_of_the_next_bar() -> None:
-    venue = PaperVenue(FREE)
-    venue.submit(working())
-    (filled,) = venue.on_bar(next_bar(open="101", high="110", low="99", close="105"))
-    assert filled.fill.price == Price("101")
-    assert filled.fill.quantity == Quantity("10")
-    assert filled.fill.at == NOON
-
-
-def test_no_order_fills_on_a_bar_that_opened_before_it_was_placed() -> None:
-    earlier = a_bar(at=NOON - timedelta(minutes=1))
-    assert fill_price(working(), earlier, FREE) is None
-
-
-def test_a_bar_of_another_symbol_fills_nothing() -> None:
-    assert fill_price(working(), a_bar(at=NOON, symbol_code="MSFT"), FREE) is None
-
-
-@pytest.mark.parametrize(
-    ("side", "opened", "expected"),
-    [
-        ("buy", "100.01", "100.07"),  # 5 bps worse is 100.060005
-        ("sell", "99.99", "99.94"),  # 5 bps worse is 99.940005
-        ("buy", "100.00", "100.05"),  # on a tick exactly
-    ],
+from tests.builders import NOON
+from tests.unit.domain.simulation.floor import a_ticket, bar, order_id
+from traderbot.application.errors import (
+    DatabaseUnavailableError,
+    OutcomeUnknownError,
+    VenueUnavailableError,
 )
-def test_slippage_moves_the_price_against_the_order_to_the_next_worse_tick(
-    side: str, opened: str, expected: str
-) -> None:
-    bar = next_bar(open=opened, high="110", low="90", close="100")
-    assert fill_price(working(side), bar, Costs(slippage_bps=Decimal(5))) == Price(expected)
+from traderbot.application.ports.paper_desk import BookAfter, PaperBooks, PaperDesk, RecordedTrade
+from traderbot.application.ports.venue import Unclear, WorkingOrder
+from traderbot.domain.orders.order import PendingAmendment
+from traderbot.domain.orders.ticket import OrderKind, TimeInForce
+from traderbot.domain.shared.values import USD, Money, Quantity, symbol
+from traderbot.domain.simulation.book import Book, Submission, book_id
+from traderbot.domain.simulation.events import PaperEvent
+from traderbot.domain.simulation.fill_model import FillModel, SlippageKind
+from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
+from traderbot.infrastructure.repeatable import ReplayClock
+
+AAPL = symbol("AAPL")
+CLOCK = ReplayClock(NOON)
 
 
-def test_the_fee_is_its_share_of_the_notional_to_the_last_digit() -> None:
-    venue = PaperVenue(Costs(fee_bps=Decimal("7.5"), slippage_bps=Decimal(0)))
-    venue.submit(working())
-    (filled,) = venue.on_bar(next_bar(open="101.01", high="110", low="99", close="105"))
-    assert filled.fill.fee == Money("0.757575", "USD")
-
-
-@pytest.mark.parametrize(
-    ("side", "limit", "bar", "expected"),
-    [
-        ("buy", "100", ("105", "106", "99", "101"), "100"),  # touched on the way down
-        ("buy", "100", ("98", "101", "97", "99"), "98"),  # opened better than asked
-        ("buy", "100", ("101", "105", "100.01", "102"), None),
-        ("sell", "100", ("95", "101", "94", "96"), "100"),
-        ("sell", "100", ("103", "104", "99", "101"), "103"),
-        ("sell", "100", ("95", "99.99", "94", "96"), None),
-    ],
-)
-def test_a_limit_order_fills_at_its_limit_or_better(
-    side: str, limit: str, bar: tuple[str, str, str, str], expected: str | None
-) -> None:
-    opened, high, low, close = bar
-    found = fill_price(
-        working(side, limit), next_bar(open=opened, high=high, low=low, close=close), Costs()
+def an_order(wish: str = "buy 10") -> WorkingOrder:
+    ticket = a_ticket(wish)
+    return WorkingOrder(
+        order_id=order_id(1), ticket=ticket, remaining=ticket.quantity, placed_at=NOON
     )
-    assert found == (Price(expected) if expected else None)
 
 
-@given(st.integers(1, 10**6), st.integers(0, 500))
-def test_slippage_never_helps_and_never_costs_more_than_its_share_and_a_tick(
-    cents: int, bps: int
-) -> None:
-    opened = Decimal(cents) / 100
-    text = f"{opened:f}"
-    bar = next_bar(open=text, high=text, low=text, close=text)
-    costs = Costs(slippage_bps=Decimal(bps))
-    bought, sold = fill_price(working("buy"), bar, costs), fill_price(working("sell"), bar, costs)
-    assert bought is not None
-    assert sold is not None
-    bound = opened * bps / 10_000 + Decimal("0.01")
-    assert opened <= bought.value <= opened + bound
-    assert max(Decimal("0.01"), opened - bound) <= sold.value <= max(opened, Decimal("0.01"))
+class Broken(PaperDesk, PaperBooks):
+    """An office whose database answers nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise self.error
+
+    submit = cancel = amend = meet = pass_time = heads = events = trades = _fail
 
 
-def test_a_fill_is_told_until_it_is_recorded_and_named_after_its_order() -> None:
-    venue = PaperVenue(FREE)
-    venue.submit(working())
-    venue.submit(working())
-    (filled,) = venue.on_bar(next_bar())
-    assert filled.fill.id == f"paper:{ORDER_ID}:1"
-    assert venue.on_bar(next_bar()) == [filled]  # until somebody has recorded it
-    venue.forget(ORDER_ID)
-    assert venue.on_bar(next_bar()) == []
+class Counting(PaperDesk, PaperBooks):
+    """An office with one order in its books, that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        order = an_order("buy 10 stop 120")
+        submission = Submission(
+            order_id=order.order_id, client_order_id="x", ticket=order.ticket, placed_at=NOON
+        )
+        self.kept = Book.submit(None, submission, timedelta(0))
+        self.id = book_id(order.ticket.portfolio_id, AAPL)
+
+    def heads(self) -> Mapping[str, int]:
+        self.asked.append("heads")
+        return {self.id: len(self.kept)}
+
+    def events(self, book_id: str, after: int = 0) -> Sequence[tuple[datetime, PaperEvent]]:
+        self.asked.append(f"events {book_id == self.id} {after}")
+        return [(NOON, event) for event in self.kept[after:]]
+
+    def trades(self, book_id: str, since: datetime | None = None) -> Sequence[RecordedTrade]:
+        del book_id, since
+        return []
+
+    def meet(self, *_: Any, **__: Any) -> BookAfter:
+        self.asked.append("meet")
+        return BookAfter(Book.from_events(self.kept), ())
+
+    def _never(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    submit = cancel = amend = pass_time = _never
 
 
-def test_a_canceled_order_fills_no_more() -> None:
-    venue = PaperVenue(FREE)
-    venue.submit(working())
-    venue.forget(ORDER_ID)
-    venue.forget(ORDER_ID)
-    assert venue.on_bar(next_bar()) == []
+@pytest.mark.parametrize("error", [DatabaseUnavailableError("away"), OutcomeUnknownError("broke")])
+def test_when_its_books_cannot_be_kept_nobody_knows_and_nothing_is_denied(error: Exception) -> None:
+    office = Broken(error)
+    venue = PaperVenue(office, office, CLOCK)
+    nothing = Money.zero(USD)
+    amendment = PendingAmendment(
+        quantity=Quantity(5),
+        limit_price=None,
+        stop_price=None,
+        reserved_more=nothing,
+        reserved_spare=nothing,
+        closing_more=Quantity(0),
+        closing_spare=Quantity(0),
+    )
+    amended = replace(an_order(), amendment=amendment)
+    answers = [
+        venue.submit(an_order()),
+        venue.cancel(an_order()),
+        venue.amend(amended),
+        venue.find(an_order()),
+    ]
+    assert all(isinstance(answer, Unclear) for answer in answers)
+    assert venue.cancel_all() is False
 
 
-def test_the_kinds_of_order_are_what_the_ticket_says() -> None:
-    assert working().ticket.kind is OrderKind.MARKET
-    assert working("sell", "5").ticket.side is Side.SELL
+def test_when_its_books_cannot_be_read_it_is_unavailable() -> None:
+    office = Broken(DatabaseUnavailableError("away"))
+    venue = PaperVenue(office, office, CLOCK)
+    for ask in (
+        venue.open_orders,
+        venue.positions,
+        venue.balances,
+        lambda: venue.trades(AAPL),
+        lambda: venue.working(AAPL),
+        lambda: venue.on_bar(bar("100", "105", "95", "102")),
+    ):
+        with pytest.raises(VenueUnavailableError):
+            ask()
+    assert venue.server_time() == NOON
+
+
+def test_it_trades_every_kind_of_order_and_every_symbol() -> None:
+    venue = PaperVenue(Counting(), Counting(), CLOCK, account="second")
+    assert (venue.name, venue.account) == ("paper", "second")
+    assert venue.abilities.kinds == set(OrderKind)
+    assert venue.abilities.durations == set(TimeInForce)
+    assert venue.instrument(AAPL) is not None
+
+
+def test_idle_bars_cost_neither_a_command_nor_a_question() -> None:
+    office = Counting()
+    venue = PaperVenue(office, office, CLOCK, monotonic=lambda: 0.0)
+    venue.on_bar(bar("100", "105", "95", "102"))
+    assert office.asked == ["heads", "events True 0"]
+    for hour in range(1, 100):
+        venue.on_bar(bar("100", "105", "95", "102", hour=hour))
+    venue.on_bar(replace(bar("80", "85", "75", "82"), symbol=symbol("MSFT")))
+    assert office.asked == ["heads", "events True 0"]
+    venue.on_bar(bar("100", "121", "95", "102", hour=100))
+    assert office.asked[-1] == "meet"
+
+
+def test_what_others_did_is_looked_for_again_and_again_but_not_on_every_bar() -> None:
+    office, now = Counting(), 0.0
+    venue = PaperVenue(office, office, CLOCK, monotonic=lambda: now)
+    for _ in range(10):
+        venue.working(AAPL)
+    now = 0.06
+    venue.working(AAPL)
+    assert office.asked.count("heads") == 2
+
+
+def test_costs_are_a_model_with_one_fee_and_a_slippage_in_basis_points() -> None:
+    model = Costs(fee_bps=Decimal(12), slippage_bps=Decimal(3)).model
+    assert model.name == "maker 12 taker 12 bps, slippage bps 3"
+    assert Costs(slippage_bps=Decimal(0)).model.slippage.kind is SlippageKind.NONE
+    assert Costs().model == FillModel()
