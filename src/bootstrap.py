@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -15,26 +16,44 @@ from sqlalchemy import Engine
 
 from traderbot.application.application import Application
 from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.commands.halting import HaltTrading
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import Deposit, OpenPortfolio
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.errors import NotFoundError
+from traderbot.application.gate import Gate
+from traderbot.application.paper_desk import WritingPaperDesk
 from traderbot.application.password_policy import check_password_policy
 from traderbot.application.ports.clock import Clock, IdSource
-from traderbot.application.ports.commands import Command, Origin, R
-from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.commands import Command, CommandExecutor, Origin, R
+from traderbot.application.ports.event_bus import HandlerKind
+from traderbot.application.ports.rate_limiter import LimitGroup, RateLimiter
+from traderbot.application.ports.recorded import Actor, DomainEvent
+from traderbot.application.ports.risk import RiskReading
 from traderbot.application.ports.token_codec import TokenCodec
+from traderbot.application.ports.views import Views
+from traderbot.application.reactions.stop_trading import Stopping, StopTrading
+from traderbot.application.recalling import recall
+from traderbot.application.trading.desk import TradingDesk
+from traderbot.application.trading.stopping import StopOnAlarm
 from traderbot.application.use_cases import UseCases
 from traderbot.application.views import OrderView, PortfolioView, UserView
+from traderbot.domain.orders.events import AmendRequested, CancelRequested, OrderApproved
 from traderbot.domain.orders.ticket import OrderKind, Side, Ticket
-from traderbot.domain.risk.limits import Limits
+from traderbot.domain.risk.control import MANUAL
+from traderbot.domain.risk.events import TradingHalted
+from traderbot.domain.risk.limits import CHANGEABLE, LIVE, PAPER, Limits
+from traderbot.domain.risk.trading_state import SYSTEM
 from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Money, Price, Quantity, symbol
+from traderbot.domain.simulation.fill_model import FillModel
 from traderbot.domain.strategies.registry import StrategyRegistry
 from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
 from traderbot.domain.users.email import email_address
 from traderbot.infrastructure.audit.log_audit import LogAudit
 from traderbot.infrastructure.audit.witnesses import Trust
+from traderbot.infrastructure.brokers.configured import venue_name, venue_of
+from traderbot.infrastructure.brokers.paper_books import SqlPaperBooks
 from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
 from traderbot.infrastructure.bundle.log_bundles import LogBundles
 from traderbot.infrastructure.event_bus import EventBus
@@ -42,15 +61,23 @@ from traderbot.infrastructure.event_handlers import create_event_handlers
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.following.operators import SqlSubscriptions
 from traderbot.infrastructure.following.runner import SubscriptionRunner
+from traderbot.infrastructure.halt_latch import FILE_NAME, FileLatch, halted_by_signal
 from traderbot.infrastructure.market_data.bar_store import SqlBarStore
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
 from traderbot.infrastructure.persistence.event_pages import SqlEventPages
 from traderbot.infrastructure.persistence.health import database_check
 from traderbot.infrastructure.persistence.migrate import upgrade
+from traderbot.infrastructure.persistence.risk_reading import SqlRiskReading
 from traderbot.infrastructure.persistence.storages import open_storage
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.persistence.writer import Writer
+from traderbot.infrastructure.rate_limiter.edge_limiters import edge_limiters
+from traderbot.infrastructure.rate_limiter.shared_limiter import (
+    get_rate_limiter,
+    set_rate_limiter,
+)
 from traderbot.infrastructure.sealing.anchors import AnchorFile
+from traderbot.infrastructure.sealing.health import sealing_check
 from traderbot.infrastructure.sealing.log_sealing import LogSealing
 from traderbot.infrastructure.sealing.loop import Pace
 from traderbot.infrastructure.sealing.nudging import NudgingSink
@@ -60,6 +87,7 @@ from traderbot.infrastructure.sealing.stored_checkpoints import StoredCheckpoint
 from traderbot.infrastructure.security.jwt_tokens import JoseTokenCodec, key_id
 from traderbot.infrastructure.security.passwords import PasslibPasswordHasher
 from traderbot.infrastructure.settings import ConfigurationError, Settings, load_settings
+from traderbot.infrastructure.settings_check import Problem
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
 
 StrategyRegistry.register(RsiCrossStrategy.name, RsiCrossStrategy)
@@ -91,12 +119,13 @@ class Traderbot:
         limits: Limits | None = None,
         clock: Clock | None = None,
         ids: IdSource | None = None,
-        costs: Costs | None = None,
+        costs: Costs | FillModel | None = None,
     ) -> Traderbot:
         """Open a database, bring it to the newest schema, and start the writer.
 
         `source` is a database URL, the path of a SQLite file, or settings; by default the settings
-        of the environment. `clock` and `ids` make a run repeatable to the last byte.
+        of the environment. `clock` and `ids` make a run repeatable to the last byte. `costs` is
+        what the paper venue charges, or all that it assumes.
 
         Raises:
             ConfigurationError: the environment holds something that cannot be right.
@@ -206,11 +235,29 @@ class Traderbot:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return the gate's limits as configured."""
-    return Limits(
-        order_notional_max=Decimal(settings.risk.order_notional_max),
-        order_notional_fraction=Decimal(settings.risk.order_notional_fraction),
-        market_order_cushion=Decimal(settings.risk.market_order_cushion),
+    """Return the gate's limits as configured; what is not set is as the trading mode says.
+
+    Raises:
+        ConfigurationError: live trading without one number for all portfolios together.
+    """
+    risk, live = settings.risk, settings.trading.mode == "live"
+    mode = LIVE if live else PAPER
+    chosen = {
+        name: value for name in CHANGEABLE if (value := getattr(risk, name, None)) is not None
+    }
+    if live and risk.total_exposure_max is None:
+        missing = Problem(
+            name="TRADERBOT_RISK__TOTAL_EXPOSURE_MAX",
+            message="is not set, and live trading has no default for it",
+            remedy="set what all portfolios together may have at risk",
+        )
+        raise ConfigurationError([missing])
+    return replace(
+        mode,
+        **chosen,
+        market_order_cushion=Decimal(risk.market_order_cushion),
+        order_notional_absolute=risk.order_notional_absolute or mode.order_notional_absolute,
+        self_trade_max=Decimal(0) if risk.self_trade == "refuse" else None,
         fee_bps=Decimal(settings.trading.fee_bps),
     )
 
@@ -224,7 +271,13 @@ def costs_of(settings: Settings) -> Costs:
 
 
 def _open(
-    url: str, settings: Settings, *, limits: Limits, clock: Clock, ids: IdSource, costs: Costs
+    url: str,
+    settings: Settings,
+    *,
+    limits: Limits,
+    clock: Clock,
+    ids: IdSource,
+    costs: Costs | FillModel,
 ) -> Traderbot:
     with ExitStack() as opened:  # closes in the reverse order; all of it if the rest fails
         writing, reading = writer_engine(url), reader_engine(url)
@@ -234,9 +287,12 @@ def _open(
         codec, bus = EventCodec(), EventBus()
         opened.callback(bus.close)
         sink = NudgingSink(bus)
+        latch = FileLatch(settings.data.dir / FILE_NAME)
+        gate = Gate(limits=limits, venue=venue_name(settings), latch=latch)
+        bus.subscribe(Stopping, StopTrading(gate=gate), HandlerKind.INLINE)
         writer = Writer(
             lambda: open_storage(writing),
-            UseCases.build(limits, clock, ids).handlers(),
+            UseCases.build(limits, clock, ids, gate).handlers(),
             codec=codec,
             clock=clock,
             ids=ids,
@@ -244,10 +300,13 @@ def _open(
             max_batch=settings.writer.max_batch,
         )
         opened.callback(writer.close)
-        venue = PaperVenue(costs)
+        books = SqlPaperBooks(reading, codec)
+        model = costs if isinstance(costs, FillModel) else costs.model
+        venue = PaperVenue(WritingPaperDesk(writer), books, clock, model)
         views = SqlViews(reading)
-        for order in views.working_orders():
-            venue.submit(order)  # the venue's memory is in the log
+        risk = SqlRiskReading(reading, codec)
+        if settings.trading.mode == "live":
+            _halt_at_first(writer, risk)
         sealing = cache(lambda: _sealing(settings.of_database(url), writing, reading, clock))
         handlers = create_event_handlers(settings.of_database(url), clock=clock, codec=codec)
         enabled = [it for it in handlers if it.enabled]
@@ -255,7 +314,13 @@ def _open(
         @contextmanager
         def background() -> Iterator[None]:
             runner = SubscriptionRunner(url, enabled, codec)
-            with runner, sealing().running(runner.nudge) as loop, sink.nudging(loop.nudge):
+            with (
+                _halting(latch, writer, risk, bus),
+                runner,
+                sealing().running(runner.nudge) as loop,
+                sink.nudging(loop.nudge),
+                _trading(settings, writer, views, clock, bus),
+            ):
                 yield
 
         application = Application(
@@ -279,9 +344,89 @@ def _open(
             sealing=sealing,
             bundles=lambda: _bundles(settings.of_database(url), reading, codec),
             subscriptions=SqlSubscriptions(reading, writing, enabled),
-            health=(database_check(reading),),
+            health=(
+                database_check(reading),
+                sealing_check(lambda: sealing() if sealing.cache_info().currsize else None),
+            ),
+            limiters=cache(lambda: _limiters(settings, closing)),
+            gate=gate,
+            risk=risk,
         )
-        return Traderbot(application, bus, opened.pop_all().close, background)
+        closing = opened.pop_all()
+        return Traderbot(application, bus, closing.close, background)
+
+
+def _limiters(settings: Settings, closing: ExitStack) -> Mapping[LimitGroup, RateLimiter]:
+    """Return the limiters of the API; that of most requests becomes the one of the process."""
+    made = edge_limiters(settings.limits, settings.redis)
+    for each in made.values():
+        closing.callback(each.close)
+    api = made[LimitGroup.API]
+    set_rate_limiter(api)
+    closing.callback(_unset_rate_limiter, api)
+    return made
+
+
+def _unset_rate_limiter(limiter: RateLimiter) -> None:
+    if get_rate_limiter() is limiter:
+        set_rate_limiter(None)
+
+
+@contextmanager
+def _trading(
+    settings: Settings, writer: CommandExecutor, views: Views, clock: Clock, bus: EventBus
+) -> Iterator[None]:
+    """Send what is approved to the venue of the settings, if there is one."""
+    venue = venue_of(settings, clock)
+    if venue is None:
+        yield
+        return
+    alarms = StopOnAlarm(writer, views)
+    with TradingDesk(writer, views, venue, clock, alarms=alarms).running() as desk:
+
+        def nudge(_event: DomainEvent) -> None:
+            desk.nudge()
+
+        for wish in (OrderApproved, CancelRequested, AmendRequested):
+            bus.subscribe(wish, nudge)
+        try:
+            yield
+        finally:
+            for wish in (OrderApproved, CancelRequested, AmendRequested):
+                bus.unsubscribe(wish, nudge)
+
+
+_GUARD = Origin(actor=Actor("system", "risk", "gate"))
+
+
+def _halt_at_first(writer: CommandExecutor, risk: RiskReading) -> None:
+    """Have live trading begin halted: the first to send an order is a person who let it."""
+    if risk.control(SYSTEM.key) is None:
+        first = HaltTrading(scope=SYSTEM, cause="FIRST_START", reason="live for the first time")
+        writer.run(first, _GUARD)
+
+
+@contextmanager
+def _halting(
+    latch: FileLatch, writer: CommandExecutor, risk: RiskReading, bus: EventBus
+) -> Iterator[None]:
+    """Heed the signal and the file, and ask back what works where trading stopped by itself."""
+    pulled = latch.engaged()
+    if pulled is not None:  # it was pulled while nobody was there to record it
+        writer.run(HaltTrading(scope=SYSTEM, cause="LATCH", reason=pulled), _GUARD)
+
+    def on_halted(event: TradingHalted) -> None:
+        if event.cause != MANUAL:  # whoever halts by hand is told what became of each order
+            reason = f"{event.scope} was halted: {event.cause}"
+            for _ in recall(risk.working(event.scope), writer, _GUARD, reason):
+                pass
+
+    bus.subscribe(TradingHalted, on_halted)
+    try:
+        with halted_by_signal(latch):
+            yield
+    finally:
+        bus.unsubscribe(TradingHalted, on_halted)
 
 
 def _sealing(settings: Settings, writing: Engine, reading: Engine, clock: Clock) -> LogSealing:
@@ -313,7 +458,12 @@ def _trust(settings: Settings) -> Trust:
         key = _signer(settings).vkey
     except ConfigurationError:
         key = None
-    return Trust(origin=settings.log_origin, key=key, anchors=settings.anchor_path)
+    return Trust(
+        origin=settings.log_origin,
+        key=key,
+        former_keys=settings.audit.former_keys,
+        anchors=settings.anchor_path,
+    )
 
 
 def _snapshot_key(settings: Settings) -> bytes | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from traderbot.application.application import Application
     from traderbot.application.ports.health import Health
+    from traderbot.application.ports.latch import Latch
     from traderbot.application.ports.what_if import WhatIfAnswer
     from traderbot.bootstrap import Traderbot
     from traderbot.domain.market.bars import Bar
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from traderbot.presentation.api.app import ApiOptions
     from traderbot.presentation.cli.doors import (
         DemoReport,
+        IndicatorSpeeds,
         Installation,
         Oddity,
         Progress,
@@ -76,6 +78,12 @@ class ProgramDoors:
                 "run: traderbot db upgrade"
             )
             raise SchemaNotNewestError(msg)
+
+    def latch(self) -> Latch:
+        """Return the switch that halts trading without a database; nothing is opened for it."""
+        from traderbot.infrastructure.halt_latch import FILE_NAME, FileLatch
+
+        return FileLatch(_settings(None).data.dir / FILE_NAME)
 
     def initialise(self, database: str | None) -> Installation:
         """Make the data folder, the secrets and the database; what is there already stays."""
@@ -240,6 +248,19 @@ class ProgramDoors:
             Oddity(kind=each.kind.value, at=each.at, message=each.message) for each in check(bars)
         ]
 
+    def indicator_speeds(self, bars: int, progress: Progress) -> IndicatorSpeeds:
+        """Measure every indicator on so many bars; nothing is opened for it."""
+        from traderbot.infrastructure.compute.measuring import compiled, measure
+        from traderbot.presentation.cli.doors import IndicatorSpeed, IndicatorSpeeds
+
+        speeds = [
+            IndicatorSpeed(
+                indicator=each.indicator, live=each.live, series=each.series, matrix=each.matrix
+            )
+            for each in measure(bars, progress)
+        ]
+        return IndicatorSpeeds(compiled=compiled(), speeds=speeds)
+
     def load_strategies(self, folder: Path | None) -> None:
         """Register the strategies that come with the program, and those of a folder."""
         import traderbot.bootstrap  # noqa: F401 - registers those that come along
@@ -306,6 +327,7 @@ def _api_options(settings: Settings, version: str) -> ApiOptions:
         version=version,
         cors_origins=settings.server.cors_origins,
         trusted_hosts=settings.server.trusted_hosts,
+        trusted_proxies=settings.server.trusted_proxies,
         production=settings.environment == "production",
     )
 

@@ -20,6 +20,7 @@ from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import Deposit, OpenPortfolio
 from traderbot.application.commands.record_fill import RecordFill
 from traderbot.application.commands.users import RegisterUser
+from traderbot.application.gate import Gate
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command, IdempotencyKey, Origin
 from traderbot.application.ports.recorded import Actor
@@ -99,13 +100,15 @@ class Store(ABC):
         ids: IdSource | None = None,
         open_storage: Callable[[], Storage] | None = None,
         max_batch: int = 256,
+        venue: str = "paper",
     ) -> Desk:
-        """Start a writer; it is closed with the store."""
+        """Start a writer; it is closed with the store. Orders are approved for `venue`."""
+        gate = Gate(limits=limits, venue=venue)
         clock, ids = clock or SystemClock(), ids or Uuid7Source()
         bus = EventBus()
         writer = Writer(
             open_storage or self.storage,
-            {**UseCases.build(limits, clock, ids).handlers(), Do: _do},
+            {**UseCases.build(limits, clock, ids, gate).handlers(), Do: _do},
             codec=EventCodec(),
             clock=clock,
             ids=ids,

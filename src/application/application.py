@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from traderbot.application.gate import Gate
 from traderbot.application.ports.audit import Audit
 from traderbot.application.ports.bar_venue import BarVenue
 from traderbot.application.ports.bundle import Bundles
@@ -15,6 +16,8 @@ from traderbot.application.ports.event_pages import EventPages
 from traderbot.application.ports.health import HealthCheck
 from traderbot.application.ports.market_data import BarStore
 from traderbot.application.ports.password_hasher import PasswordHasher
+from traderbot.application.ports.rate_limiter import LimitGroup, RateLimiter
+from traderbot.application.ports.risk import NothingAtRisk, RiskReading
 from traderbot.application.ports.sealing import Sealing
 from traderbot.application.ports.subscriptions import NoSubscriptions, Subscriptions
 from traderbot.application.ports.token_codec import TokenCodec
@@ -40,3 +43,7 @@ class Application:
     bundles: Callable[[], Bundles]  # the same
     subscriptions: Subscriptions = field(default_factory=NoSubscriptions)
     health: Sequence[HealthCheck] = field(default=())
+    # Asked only by doors that let strangers in, which do not open without all of them.
+    limiters: Callable[[], Mapping[LimitGroup, RateLimiter]] = dict
+    gate: Gate = field(default_factory=Gate)  # its limits as installed, and its latch
+    risk: RiskReading = field(default_factory=NothingAtRisk)

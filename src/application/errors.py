@@ -98,6 +98,12 @@ class VenueUnavailableError(ExternalError):
     code: ClassVar[str] = "VENUE_UNAVAILABLE"
 
 
+class LatchError(ExternalError):
+    """The file that halts trading cannot be taken away; trading stays halted."""
+
+    code: ClassVar[str] = "LATCH"
+
+
 class NotDeliveredError(ExternalError):
     """Somebody outside was to be told, and was not; trying again may help."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from traderbot.application.commands.amend_order import AmendOrder, AmendOrderHandler
 from traderbot.application.commands.bots import (
     DecideOnBar,
     DecideOnBarHandler,
@@ -14,12 +15,32 @@ from traderbot.application.commands.bots import (
 )
 from traderbot.application.commands.cancel_order import CancelOrder, CancelOrderHandler
 from traderbot.application.commands.corrections import CorrectCash, CorrectCashHandler
+from traderbot.application.commands.halting import (
+    HaltTrading,
+    HaltTradingHandler,
+    RecallOrder,
+    RecallOrderHandler,
+    ResumeTrading,
+    ResumeTradingHandler,
+)
 from traderbot.application.commands.market import RecordBars, RecordBarsHandler
 from traderbot.application.commands.operations import (
     DiscardParked,
     DiscardParkedHandler,
     RecordEpoch,
     RecordEpochHandler,
+)
+from traderbot.application.commands.paper_venue import (
+    AmendAtPaper,
+    AmendAtPaperHandler,
+    CancelAtPaper,
+    CancelAtPaperHandler,
+    MeetMarket,
+    MeetMarketHandler,
+    PassPaperTime,
+    PassPaperTimeHandler,
+    SubmitToPaper,
+    SubmitToPaperHandler,
 )
 from traderbot.application.commands.place_order import PlaceOrder, PlaceOrderHandler
 from traderbot.application.commands.portfolios import (
@@ -30,11 +51,18 @@ from traderbot.application.commands.portfolios import (
     Withdraw,
     WithdrawHandler,
 )
+from traderbot.application.commands.rebalance import Rebalance, RebalanceHandler
 from traderbot.application.commands.record_fill import (
     RecordAcceptance,
     RecordAcceptanceHandler,
     RecordFill,
     RecordFillHandler,
+)
+from traderbot.application.commands.risk_limits import (
+    AnalyseRisk,
+    AnalyseRiskHandler,
+    ChangeLimits,
+    ChangeLimitsHandler,
 )
 from traderbot.application.commands.users import (
     DeactivateUser,
@@ -42,12 +70,19 @@ from traderbot.application.commands.users import (
     RegisterUser,
     RegisterUserHandler,
 )
+from traderbot.application.commands.venue_accounts import (
+    ComparePosition,
+    ComparePositionHandler,
+    RecordDifference,
+    RecordDifferenceHandler,
+)
 from traderbot.application.commands.venue_answers import (
     BeginSubmission,
     BeginSubmissionHandler,
     RecordVenueAnswer,
     RecordVenueAnswerHandler,
 )
+from traderbot.application.gate import Gate
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Handlers
 from traderbot.domain.risk.limits import Limits
@@ -65,6 +100,8 @@ class UseCases:
     correct_cash: CorrectCashHandler
     place_order: PlaceOrderHandler
     cancel_order: CancelOrderHandler
+    amend_order: AmendOrderHandler
+    rebalance: RebalanceHandler
     record_acceptance: RecordAcceptanceHandler
     record_fill: RecordFillHandler
     start_bot: StartBotHandler
@@ -75,10 +112,23 @@ class UseCases:
     record_bars: RecordBarsHandler
     begin_submission: BeginSubmissionHandler
     record_venue_answer: RecordVenueAnswerHandler
+    compare_position: ComparePositionHandler
+    record_difference: RecordDifferenceHandler
+    halt_trading: HaltTradingHandler
+    resume_trading: ResumeTradingHandler
+    recall_order: RecallOrderHandler
+    change_limits: ChangeLimitsHandler
+    analyse_risk: AnalyseRiskHandler
+    submit_to_paper: SubmitToPaperHandler
+    cancel_at_paper: CancelAtPaperHandler
+    amend_at_paper: AmendAtPaperHandler
+    meet_market: MeetMarketHandler
+    pass_paper_time: PassPaperTimeHandler
 
     @staticmethod
-    def build(limits: Limits, clock: Clock, ids: IdSource) -> UseCases:
-        """Give every handler what it needs."""
+    def build(limits: Limits, clock: Clock, ids: IdSource, gate: Gate | None = None) -> UseCases:
+        """Give every handler what it needs; by default a gate that knows its limits alone."""
+        gate = gate or Gate(limits=limits)
         return UseCases(
             register_user=RegisterUserHandler(clock=clock, ids=ids),
             deactivate_user=DeactivateUserHandler(clock=clock),
@@ -86,18 +136,32 @@ class UseCases:
             deposit=DepositHandler(clock=clock),
             withdraw=WithdrawHandler(clock=clock),
             correct_cash=CorrectCashHandler(clock=clock),
-            place_order=PlaceOrderHandler(limits=limits, clock=clock, ids=ids),
+            place_order=PlaceOrderHandler(gate=gate, clock=clock, ids=ids),
             cancel_order=CancelOrderHandler(clock=clock),
+            amend_order=AmendOrderHandler(gate=gate, clock=clock),
+            rebalance=RebalanceHandler(gate=gate, clock=clock, ids=ids),
             record_acceptance=RecordAcceptanceHandler(),
-            record_fill=RecordFillHandler(),
+            record_fill=RecordFillHandler(gate=gate, ids=ids),
             start_bot=StartBotHandler(clock=clock, ids=ids),
-            decide_on_bar=DecideOnBarHandler(limits=limits, ids=ids),
+            decide_on_bar=DecideOnBarHandler(gate=gate, ids=ids),
             stop_bot=StopBotHandler(clock=clock),
             record_epoch=RecordEpochHandler(clock=clock),
             discard_parked=DiscardParkedHandler(clock=clock),
             record_bars=RecordBarsHandler(clock=clock),
-            begin_submission=BeginSubmissionHandler(clock=clock),
-            record_venue_answer=RecordVenueAnswerHandler(clock=clock),
+            begin_submission=BeginSubmissionHandler(clock=clock, gate=gate),
+            record_venue_answer=RecordVenueAnswerHandler(clock=clock, gate=gate),
+            compare_position=ComparePositionHandler(clock=clock),
+            record_difference=RecordDifferenceHandler(clock=clock),
+            halt_trading=HaltTradingHandler(clock=clock),
+            resume_trading=ResumeTradingHandler(clock=clock),
+            recall_order=RecallOrderHandler(clock=clock),
+            change_limits=ChangeLimitsHandler(clock=clock, gate=gate),
+            analyse_risk=AnalyseRiskHandler(clock=clock, gate=gate),
+            submit_to_paper=SubmitToPaperHandler(),
+            cancel_at_paper=CancelAtPaperHandler(clock=clock),
+            amend_at_paper=AmendAtPaperHandler(clock=clock),
+            meet_market=MeetMarketHandler(),
+            pass_paper_time=PassPaperTimeHandler(),
         )
 
     def handlers(self) -> Handlers:
@@ -111,6 +175,8 @@ class UseCases:
             CorrectCash: self.correct_cash,
             PlaceOrder: self.place_order,
             CancelOrder: self.cancel_order,
+            AmendOrder: self.amend_order,
+            Rebalance: self.rebalance,
             RecordAcceptance: self.record_acceptance,
             RecordFill: self.record_fill,
             StartBot: self.start_bot,
@@ -121,4 +187,16 @@ class UseCases:
             RecordBars: self.record_bars,
             BeginSubmission: self.begin_submission,
             RecordVenueAnswer: self.record_venue_answer,
+            ComparePosition: self.compare_position,
+            RecordDifference: self.record_difference,
+            HaltTrading: self.halt_trading,
+            ResumeTrading: self.resume_trading,
+            RecallOrder: self.recall_order,
+            ChangeLimits: self.change_limits,
+            AnalyseRisk: self.analyse_risk,
+            SubmitToPaper: self.submit_to_paper,
+            CancelAtPaper: self.cancel_at_paper,
+            AmendAtPaper: self.amend_at_paper,
+            MeetMarket: self.meet_market,
+            PassPaperTime: self.pass_paper_time,
         }

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from traderbot.domain.shared.errors import TraderbotError
+from traderbot.infrastructure.settings_broker import BrokerSettings, broker_problems
 from traderbot.infrastructure.settings_check import (
     PREFIX,
     Problem,
@@ -41,6 +42,7 @@ from traderbot.infrastructure.settings_sections import (
     AuthSettings,
     DatabaseSettings,
     DataSettings,
+    LimitsSettings,
     NotifySettings,
     RedisSettings,
     RelaySettings,
@@ -102,6 +104,8 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     trading: TradingSettings = Field(default_factory=TradingSettings)
     risk: RiskSettings = Field(default_factory=RiskSettings)
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
+    broker: BrokerSettings = Field(default_factory=BrokerSettings)
     writer: WriterSettings = Field(default_factory=WriterSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
@@ -275,6 +279,7 @@ def _read(
         return None, found
     settings._origins = _origins(known, arguments, in_file)  # noqa: SLF001
     found += _half_said(settings)
+    found += broker_problems(settings.broker, settings.trading.mode, settings.environment)
     if settings.environment == "production":
         found += _production_problems(settings)
     return settings, found

@@ -11,16 +11,20 @@ from traderbot.infrastructure.settings_types import (
     Addresses,
     AnchorFile,
     DatabaseUrl,
+    DecimalOrNone,
     Folder,
     Hosts,
     LogName,
     Origins,
-    PaperOnly,
     Password,
     PlainDecimal,
+    Proxies,
+    RateText,
     RedisUrl,
     SealingKey,
     SigningSecret,
+    Symbols,
+    VerifierKeys,
     WebhookKey,
     WebhookUrl,
     Word,
@@ -62,6 +66,13 @@ class RedisSettings(Section):
         default=None,
         description="redis://, rediss:// or unix://; empty to keep cache and limits in memory",
     )
+    budget_milliseconds: int = Field(
+        default=100,
+        ge=10,
+        le=5000,
+        description="longest time Redis may take to connect, and to answer, before the program"
+        " goes on without it; 10 to 5000",
+    )
 
 
 class AuthSettings(Section):
@@ -86,8 +97,8 @@ class AuthSettings(Section):
 class TradingSettings(Section):
     """Which venue, and what the paper venue charges."""
 
-    mode: PaperOnly = Field(
-        default="paper", description="paper or live; live is refused, there is no live venue yet"
+    mode: Literal["paper", "live"] = Field(
+        default="paper", description="paper or live; live needs BROKER__VENUE, and begins halted"
     )
     fee_bps: PlainDecimal = Field(
         default=Decimal(10), ge=0, le=1000, description="fee of the paper venue; 0 to 1000 bps"
@@ -101,7 +112,7 @@ class TradingSettings(Section):
 
 
 class RiskSettings(Section):
-    """Limits each order must keep."""
+    """Limits each order must keep. Empty: as docs/risk.md says for the trading mode."""
 
     order_notional_max: PlainDecimal = Field(
         default=Decimal(10_000),
@@ -120,6 +131,160 @@ class RiskSettings(Section):
         le=1,
         description="reserved on top of a market order's estimated cost, as a fraction; 0 to 1",
     )
+    order_notional_absolute: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="largest notional of one whole order; no event and no role can raise it",
+    )
+    order_quantity_multiple: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="largest quantity of an order, in medians of the last 100 own sizes",
+    )
+    price_collar: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="how far a limit price may be from the market's, as a fraction; 0 to 1",
+    )
+    price_drift_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="how far own fills of one minute may pull the price, as a fraction; 0 to 1",
+    )
+    reference_age_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="seconds after which a quote no longer counts as the market's price",
+    )
+    duplicate_window: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="seconds in which the same wish without a key is taken for a duplicate",
+    )
+    message_rate_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=128,
+        description="new orders of a portfolio in 60 seconds; up to 128",
+    )
+    message_burst_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=128,
+        description="new orders of a portfolio in one second; up to 128",
+    )
+    open_orders_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="working orders of a portfolio; up to 64",
+    )
+    open_orders_symbol_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="working orders of a portfolio in one symbol; up to 64",
+    )
+    position_notional_fraction: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="largest position in one symbol, as a fraction of equity",
+    )
+    gross_exposure_fraction: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="all positions and working orders, as a fraction of equity",
+    )
+    net_exposure_fraction: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="long against short positions, as a fraction of equity",
+    )
+    total_exposure_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="positions and working orders of all portfolios together; live needs it",
+    )
+    daily_loss_reduce: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="loss since 00:00 UTC that lets only reducing orders pass; share of equity",
+    )
+    daily_loss_halt: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="loss since 00:00 UTC that halts the portfolio; a fraction of equity",
+    )
+    drawdown_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="fall from the best of 30 days that halts the portfolio; a fraction",
+    )
+    strategy_repeat_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=20,
+        description="orders of one bot in 5 minutes, after which it is halted; up to 20",
+    )
+    strategy_day_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        description="orders of one bot in a day, after which it is halted",
+    )
+    loss_streak_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=16,
+        description="losing closes of one bot in 24 bars that let it only reduce; up to 16",
+    )
+    reject_streak_max: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=16,
+        description="refusals of the venue in 60 seconds that let a portfolio only reduce",
+    )
+    self_trade: Literal["refuse", "allow"] = Field(
+        default="refuse", description="refuse or allow: an order that would meet one's own"
+    )
+    symbols: Symbols = Field(
+        default=None,
+        description="the only symbols that may be traded, separated by commas; none: not a single"
+        " one",
+    )
+
+
+class LimitsSettings(Section):
+    """How often one user, or one address without a token, may ask the API."""
+
+    api: RateText = Field(
+        default="100/minute",
+        description="requests of one user, or of one address without a token: 100/minute or"
+        " 5/15 minutes; units from second to day",
+    )
+    trading: RateText = Field(
+        default="50/minute", description="orders and transfers of one user; written as the first"
+    )
+    risk: RateText = Field(default="10/minute", description="risk analyses of one user")
+    login: RateText = Field(
+        default="5/15 minutes",
+        description="logins of one address, and of one account; registrations of one address",
+    )
+    cancel: RateText = Field(
+        default="200/minute", description="cancellations of one user; nothing else counts as one"
+    )
+    halt: RateText = Field(
+        default="60/minute", description="halts of one user; nothing else counts as one"
+    )
+    strategy: Literal["sliding-window", "token-bucket"] = Field(
+        default="sliding-window",
+        description="sliding-window holds in every window of that length; token-bucket lets as"
+        " many through at once and refills evenly. Halts and cancellations always use the latter",
+    )
 
 
 class WriterSettings(Section):
@@ -137,6 +302,11 @@ class AuditSettings(Section):
         default=None,
         description="Ed25519 private key that signs checkpoints of the log: 32 bytes in base64."
         " Development makes one at first run, production needs one of its own",
+    )
+    former_keys: VerifierKeys = Field(
+        default=(),
+        description="public keys that checkpoints were signed with before the one in use"
+        " (name+id+key), separated by commas; `audit verify` checks old signatures with them",
     )
     origin: LogName = Field(
         default=None,
@@ -228,4 +398,9 @@ class ServerSettings(Section):
     trusted_hosts: Hosts = Field(
         default=("localhost", "127.0.0.1"),
         description="values of the Host header that are answered, separated by commas",
+    )
+    trusted_proxies: Proxies = Field(
+        default=(),
+        description="addresses or networks of proxies whose X-Forwarded-For is believed,"
+        " separated by commas; nobody's by default",
     )

@@ -6,12 +6,14 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
+from traderbot.application.ports.rate_limiter import Rate
 from traderbot.infrastructure.settings_log import SEED_BYTES, seed_of
 
 MIN_SECRET_BYTES: Final = 32
@@ -23,7 +25,9 @@ _HOST: Final = re.compile(r"\*|(\*\.)?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 _WEBHOOK: Final = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?([/?][!-~]*)?"
 )
+_GATEWAY: Final = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}/?")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}", re.ASCII)
+_VERIFIER_KEY: Final = re.compile(r"[!-*,-~]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}", re.ASCII)
 _DATABASE_SCHEMES: Final = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
@@ -38,6 +42,17 @@ def _plain_decimal(value: object) -> Decimal:
         return Decimal(value)
     msg = "must be a plain decimal such as 0.10, given as text; floats are refused"
     raise ValueError(msg)
+
+
+def _decimal_or_none(value: object) -> Decimal | None:
+    return None if value is None or value == "" else _plain_decimal(value)
+
+
+def _symbols(value: object) -> object:
+    """Read `AAPL,IBM`; empty is "as the trading mode says", and `none` is nothing at all."""
+    if value is None or value == "":
+        return None
+    return () if value == "none" else _listed(value)
 
 
 def _none_if_empty(value: object) -> object:
@@ -157,9 +172,28 @@ def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _paper_only(value: Literal["paper", "live"]) -> Literal["paper", "live"]:
-    if value == "live":
-        msg = "there is no live venue yet, and paper never stands in for one that was asked for"
+def _verifier_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_VERIFIER_KEY.fullmatch(value) for value in values):
+        msg = "must be keys as `traderbot audit anchor` shows them (name+id+key), comma-separated"
+        raise ValueError(msg)
+    return values
+
+
+def _rate(value: str) -> str:
+    return str(Rate.parse(value))
+
+
+def _proxies(values: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(value)) for value in values)
+    except ValueError:
+        msg = "must be addresses or networks such as 10.0.0.7 or 10.0.0.0/24, comma-separated"
+        raise ValueError(msg) from None
+
+
+def _gateway(value: str | None) -> str | None:
+    if value is not None and _GATEWAY.fullmatch(value) is None:
+        msg = "must be http://127.0.0.1:port; a gateway elsewhere would see the keys"
         raise ValueError(msg)
     return value
 
@@ -167,6 +201,8 @@ def _paper_only(value: Literal["paper", "live"]) -> Literal["paper", "live"]:
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
 Folder = Annotated[Path, AfterValidator(_folder)]
 PlainDecimal = Annotated[Decimal, BeforeValidator(_plain_decimal)]
+DecimalOrNone = Annotated[Decimal | None, BeforeValidator(_decimal_or_none)]
+Symbols = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_symbols)]
 DatabaseUrl = Annotated[
     SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_database)
 ]
@@ -183,10 +219,15 @@ LogName = Annotated[  # no plus sign: it parts the name from the key in what ver
     BeforeValidator(_none_if_empty),
 ]
 SealingKey = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_seed)]
+VerifierKeys = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_verifier_keys)
+]
 AnchorFile = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_hosts)]
-PaperOnly = Annotated[Literal["paper", "live"], AfterValidator(_paper_only)]
+RateText = Annotated[str, AfterValidator(_rate)]
+Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_proxies)]
+GatewayUrl = Annotated[str | None, BeforeValidator(_none_if_empty), AfterValidator(_gateway)]
 WebhookUrl = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_webhook)]
 WebhookKey = Annotated[
     SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_webhook_key)

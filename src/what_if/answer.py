@@ -169,7 +169,7 @@ def _dropped(history: History, steps: Sequence[Step], question: Question) -> dic
         BadQuestionError: an id is of nothing that was asked for from the fork on.
     """
     fills = {
-        deed.command_id for step in steps if isinstance(step, BarClosed) for deed in step.fills
+        deed.command_id for step in steps if isinstance(step, BarClosed) for deed in step.deeds
     }
     asked = {step.deed.command_id for step in steps if not isinstance(step, BarClosed)}
     placed_by = _placed_by(history)

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from itertools import zip_longest
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from traderbot.application.commands.bots import DecideOnBar, StartBot
 from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.commands.paper_venue import (
+    AmendAtPaper,
+    CancelAtPaper,
+    MeetMarket,
+    SubmitToPaper,
+    meet,
+)
 from traderbot.application.commands.record_fill import RecordAcceptance, RecordFill
+from traderbot.application.commands.venue_answers import RecordVenueAnswer
 from traderbot.application.errors import ApplicationError
 from traderbot.application.observing import Observer
-from traderbot.application.ports.bar_venue import VenueFill
 from traderbot.application.ports.commands import Command, Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.what_if import RefusedWish, UnanswerableError
-from traderbot.domain.orders.events import OrderApproved, OrderFilled
+from traderbot.domain.orders.events import (
+    OrderApproved,
+)
 from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.order import Order
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.shared.ids import BotRunId, OrderId
+from traderbot.domain.simulation.book import book_id
+from traderbot.domain.simulation.events import (
+    PaperEvent,
+)
 from traderbot.domain.strategies.registry import StrategyRegistry
+from traderbot.infrastructure.brokers.paper_venue import PaperVenue
+from traderbot.infrastructure.brokers.paper_words import venue_order_id
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.what_if.desk import Desk, Made
-from traderbot.what_if.history import Deed, Fact, History
-from traderbot.what_if.market import Market
+from traderbot.what_if.history import Deed, Fact, History, advance
+from traderbot.what_if.market import books_of, knows, runs_elsewhere
+from traderbot.what_if.paper_news import is_meeting, take, tells, told_by
 from traderbot.what_if.question import Terms
 from traderbot.what_if.recorded_bars import RecordedBars
-from traderbot.what_if.wishes import BarClosed, Step, Wish, is_with_paper
+from traderbot.what_if.wishes import (
+    BarClosed,
+    Step,
+    TakeAsRecorded,
+    Wish,
+    heard_of,
+    meeting_of,
+    order_of,
+    submission,
+)
 
 R = TypeVar("R")
 _LISTED = 100  # refused wishes; more are counted
@@ -118,7 +145,7 @@ class _Following:
         self._unanswered: list[str] = []
         self._observers = {run_id: self._observer(run_id, start) for run_id in variation.parameters}
         self._desk = Desk(before, variation.terms.limits, record.codec)
-        self._market = Market(history, before, self._desk.states, variation.terms.costs)
+        self._elsewhere = runs_elsewhere(history)
 
     def close(self) -> None:
         self._desk.close()
@@ -155,9 +182,16 @@ class _Following:
                 self._accept(wish, command)
             case RecordFill() as command:
                 self._fill(wish, command)
-            case CancelOrder() as command:
+            case CancelOrder() | RecordVenueAnswer() | CancelAtPaper() | AmendAtPaper() as command:
                 if self._order(command.order_id) is not None:
-                    self._repeat(wish, command)
+                    self._repeat(wish, cast("Command[object]", command))
+            case SubmitToPaper(order=sent) as command:
+                order = self._order(sent.order_id)
+                if order is not None and order.status is not OrderStatus.REFUSED:
+                    latency = command.latency
+                    self._repeat(wish, SubmitToPaper(order=submission(order), latency=latency))
+            case TakeAsRecorded() as command:
+                self._take(wish, command)
             case command:
                 self._repeat(wish, command)
                 self._notice_unknown_venue(wish)
@@ -165,38 +199,57 @@ class _Following:
     # Steps ------------------------------------------------------------------------------------
 
     def _close_bar(self, step: BarClosed) -> None:
-        """Let the paper venue trade against a bar, and record what it fills."""
-        run = self._history.runs[step.run_id]
-        recorded = {
-            event.order_id: deed
-            for deed in step.fills
-            for event in deed.events
-            if isinstance(event, OrderFilled)
-        }
-        for order_id in recorded:
-            order = self._order(order_id)
-            if order is not None and order.status.is_open:
-                self._market.submit(order)  # it had it, or it could not have filled it
-        if not self._market.working(run.symbol, self._desk.states):
-            return
-        places = {order_id: place for place, order_id in enumerate(recorded)}
-        fills = self._market.trade(self._bars.at(step.run_id, step.bar_at))
-        for filled in sorted(fills, key=lambda it: places.get(it.order_id, len(places))):
-            self._record(step, filled, recorded.get(filled.order_id))
-            self._market.forget(filled.order_id)
+        """Let the paper venue trade against a bar, and record what came of it."""
+        left = list(step.deeds)
+        symbol = self._history.runs[step.run_id].symbol
+        books = dict(books_of(self._desk.states, symbol))
+        happened: list[PaperEvent] = []
+        if books:
+            bar, model = self._bars.at(step.run_id, step.bar_at), self._variation.terms.costs.model
+            for id_, book in books.items():
+                if meet(book, bar, model):
+                    command = MeetMarket(book_id=id_, seen=bar, model=model)
+                    deed = take(left, partial(is_meeting, id_))
+                    happened += self._do(step, deed, command, f"meet {id_}", bar.at).events
+        for event in happened:
+            self._record(step, left, event)
+        met = {deed.first.stream for deed in step.deeds if meeting_of(deed) is not None}
+        for deed in left:
+            if meeting_of(deed) is None:
+                self._recorded_later(deed, met)
 
-    def _record(self, step: BarClosed, filled: VenueFill, deed: Deed | None) -> None:
-        command = RecordFill(order_id=filled.order_id, fill=filled.fill)
+    def _record(self, step: BarClosed, left: list[Deed], event: PaperEvent) -> None:
+        """Record in the books what the venue has just done, as the bot's runner does."""
+        command = told_by(event)
+        if command is not None:
+            deed = take(left, partial(tells, command))
+            self._do(step, deed, command, f"{type(command).__name__} {command.order_id}", event.at)
+
+    def _do(
+        self, step: BarClosed, deed: Deed | None, command: Command[R], what: str, at: datetime
+    ) -> R:
+        """Do it as it was recorded, or because of the bar if it was not."""
         if deed is not None:
-            self._desk.repeat(deed, command)
+            return self._desk.repeat(deed, command)
+        return self._desk.improvise(step.before, command, _runner(step.run_id), at, what)
+
+    def _recorded_later(self, deed: Deed, met: Collection[str]) -> None:
+        """Record what the venue did before the fork, and was only recorded after it.
+
+        What its books `met` in this bar is decided again: if it is not here, it does not happen.
+        """
+        order = self._order(order_of(deed))
+        if order is None or order.status is OrderStatus.REFUSED:
             return
-        self._desk.improvise(
-            step.before,
-            command,
-            _runner(step.run_id),
-            filled.fill.at,
-            f"fill {filled.order_id}",
-        )
+        if not knows(self._desk.states, order):
+            msg = (
+                f"index {deed.index}: order {order.id} was filled by a paper venue that kept no "
+                f"books yet; nobody can say how it would have been filled; fork at "
+                f"{max(fact.index for fact in deed.facts) + 1} or later"
+            )
+            raise UnanswerableError(msg)
+        if f"paper-{book_id(order.ticket.portfolio_id, order.ticket.symbol)}" not in met:
+            self._desk.repeat(deed, heard_of(deed, PaperVenue.name))
 
     def _decide(self, wish: Wish, command: DecideOnBar) -> None:
         run_id = command.bot_run_id
@@ -216,7 +269,7 @@ class _Following:
             return  # the venue takes it in when it did, if it did
         order = self._order(OrderId(decision.order_id))
         assert order is not None  # noqa: S101 - it has just been approved
-        if run_id in self._market.runs_elsewhere:
+        if run_id in self._elsewhere:
             msg = (
                 f"index {wish.index}: bot run {run_id} would place an order that is not in the "
                 "log, and its orders are traded by another venue; nobody can say what that venue "
@@ -224,10 +277,12 @@ class _Following:
             )
             raise UnanswerableError(msg)
         at = command.seen.closes_at
+        sent = SubmitToPaper(order=submission(order))
+        self._desk.improvise(wish.deed, sent, _runner(run_id), at, f"submit {order.id}")
         acceptance = RecordAcceptance(
             order_id=order.id,
-            venue=self._market.name,
-            venue_order_id=self._market.submit(order),
+            venue=PaperVenue.name,
+            venue_order_id=venue_order_id(order.id),
             at=at,
         )
         self._desk.improvise(wish.deed, acceptance, _runner(run_id), at, f"accept {order.id}")
@@ -249,9 +304,33 @@ class _Following:
         order = self._order(command.order_id)
         if order is None or order.status is OrderStatus.REFUSED:
             return
-        if is_with_paper(order.id, command.venue, command.venue_order_id) and order.status.is_open:
-            self._market.submit(order)
         self._repeat(wish, command)
+
+    def _take(self, wish: Wish, command: TakeAsRecorded) -> None:
+        """Take what rests on nothing that changes; of a book, only while its orders are the same.
+
+        Raises:
+            UnanswerableError: a quote or an order book traded another book than this one.
+        """
+        stream = wish.deed.first.stream
+        met = meeting_of(wish.deed)
+        if met is not None and self._desk.states.get(stream) != self._met_book(wish):
+            msg = (
+                f"index {wish.index}: a quote did this to {stream}, and quotes are not in the log; "
+                f"its orders would be others, and nobody can say what it would have done to them; "
+                f"fork at {max(fact.index for fact in wish.deed.facts) + 1} or later"
+            )
+            raise UnanswerableError(msg)
+        self._repeat(wish, command)
+
+    def _met_book(self, wish: Wish) -> object:
+        """Return the book as it was recorded before a deed."""
+        first = wish.deed.first
+        states: dict[str, Any] = {}
+        for fact in self._history.facts:
+            if fact.recorded.stream == first.stream and fact.recorded.version < first.version:
+                advance(states, first.stream, fact.event)
+        return states.get(first.stream)
 
     def _fill(self, wish: Wish, command: RecordFill) -> None:
         """Take a fill that came from outside as it was, if its order is what it was."""

@@ -42,7 +42,8 @@ class TermsChange:
 
     def of(self, terms: Terms) -> Terms:
         """Return the terms with these in their place. One fee counts for gate and venue alike."""
-        limits = replace(terms.limits, **self.limits)
+        changes: dict[str, Any] = dict(self.limits)
+        limits = replace(terms.limits, **changes)
         costs = terms.costs
         if self.fee_bps is not None:
             limits = replace(limits, fee_bps=self.fee_bps)

@@ -20,7 +20,7 @@ from traderbot.domain.shared.errors import DomainError, TraderbotError
 
 DOMAIN = Path(*traderbot.domain.__path__)
 FILES = sorted(DOMAIN.rglob("*.py"))
-MONEY = ("shared", "orders", "portfolio", "risk")
+MONEY = ("shared", "orders", "portfolio", "risk", "simulation", "venues")
 DOMAIN_NAME = traderbot.domain.__name__
 MODULES = [
     importlib.import_module(module.name)

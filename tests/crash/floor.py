@@ -28,7 +28,9 @@ class Floor:
         self.time = Time()
         self.store = MemoryStore(stack)
         loose = limits(order_notional_max="1000000000", order_notional_fraction="1")
-        self.writing: Desk = self.store.desk(limits=loose, clock=self.time, ids=Uuid7Source())
+        self.writing: Desk = self.store.desk(
+            limits=loose, clock=self.time, ids=Uuid7Source(), venue=BookVenue.name
+        )
         self.owned: Owned = self.writing.portfolio("100000000 USD")
         self.venue = BookVenue(self.time, seed)
         self.alarms: list[Alarm] = []

@@ -65,6 +65,7 @@ class World:
     name: str  # as the venue's book calls it
     began: float
     seed: int
+    venue: str
     unit: str  # what one of the plan's units is
     make_venue: Callable[[World, Any], Any]
 
@@ -112,7 +113,9 @@ class Life:
             meddled.before_commit = reaper.before_commit
             return meddled
 
-        self.writing: Desk = store.desk(limits=loose, clock=clock, open_storage=storage)
+        self.writing: Desk = store.desk(
+            limits=loose, clock=clock, open_storage=storage, venue=world.venue
+        )
         self.writer: Writer = Watched(self.writing.writer, reaper)  # type: ignore[assignment]
         control = world.control
 

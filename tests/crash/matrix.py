@@ -136,6 +136,7 @@ class Matrix:
             name=self.at.name,
             began=time(),
             seed=seed,
+            venue=self.at.module.rpartition(".")[2],
             unit=self.at.unit,
             make_venue=self.at.make,
         )

@@ -15,6 +15,7 @@ from traderbot.application.commands.placing import (
     place,
 )
 from traderbot.application.errors import NotFoundError
+from traderbot.application.gate import Gate
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
@@ -26,7 +27,6 @@ from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import OrderKind, Ticket
 from traderbot.domain.portfolio.portfolio import Portfolio
-from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Symbol
 
@@ -86,7 +86,7 @@ class DecideOnBar(Command[DecisionView]):
 class DecideOnBarHandler:
     """Handles `DecideOnBar`: the decision record and the order it leads to, in one transaction."""
 
-    limits: Limits
+    gate: Gate
     ids: IdSource
 
     def __call__(self, command: DecideOnBar, unit: UnitOfWork) -> DecisionView:
@@ -134,7 +134,7 @@ class DecideOnBarHandler:
             seen.close,
             run.allocation,
             portfolio=portfolio,
-            limits=self.limits,
+            limits=self.gate.in_force(unit, run, seen.closes_at),
         )
 
     def _place(
@@ -159,10 +159,10 @@ class DecideOnBarHandler:
             owner_id=run.owner_id,
             ticket=ticket,
             at=seen.closes_at,
-            bot_run_id=run.id,
+            run=run,
             reference=seen.close,
         )
-        return place(placing, portfolio, self.limits, unit)
+        return place(placing, portfolio, self.gate, unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

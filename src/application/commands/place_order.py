@@ -10,12 +10,12 @@ from traderbot.application.commands.placing import (
     owned_portfolio,
     place,
 )
+from traderbot.application.gate import Gate
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.ticket import Ticket
-from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.ids import OrderId, UserId
 from traderbot.domain.shared.values import Price
 
@@ -33,7 +33,7 @@ class PlaceOrder(Command[OrderView]):
 class PlaceOrderHandler:
     """Handles `PlaceOrder`. A refusal by the gate is an answer, not an error."""
 
-    limits: Limits
+    gate: Gate
     clock: Clock
     ids: IdSource
 
@@ -54,4 +54,4 @@ class PlaceOrderHandler:
             at=self.clock.now(),
             reference=command.reference,
         )
-        return OrderView.of(place(placing, portfolio, self.limits, unit))
+        return OrderView.of(place(placing, portfolio, self.gate, unit))

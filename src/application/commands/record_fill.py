@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from traderbot.application.commands.exits import place_exits
+from traderbot.application.commands.releasing import record_released
 from traderbot.application.errors import NotFoundError
+from traderbot.application.gate import Gate
+from traderbot.application.ports.clock import IdSource
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.events import OrderEvent, OrderFilled
+from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Fill
+from traderbot.domain.portfolio.events import FillBooked, PortfolioEvent
 from traderbot.domain.shared.ids import OrderId
 
 
@@ -34,7 +41,11 @@ class RecordAcceptanceHandler:
         if order is None:
             raise NotFoundError("order", command.order_id)
         events = order.accept(command.venue, command.venue_order_id, at=command.at)
-        return OrderView.of(unit.orders.record(order.id, events) if events else order)
+        if not events:
+            return OrderView.of(order)
+        accepted = unit.orders.record(order.id, events)
+        record_released(unit, order, events)
+        return OrderView.of(accepted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +62,10 @@ class RecordFill(Command[OrderView]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFillHandler:
-    """Handles `RecordFill`: order, position and cash at once. A known fill changes nothing."""
+    """Handles `RecordFill`: order, position, cash and exits at once. A known fill is no news."""
+
+    gate: Gate
+    ids: IdSource
 
     def __call__(self, command: RecordFill, unit: UnitOfWork) -> OrderView:
         """Return the order after the fill. Raises NotFoundError."""
@@ -77,4 +91,16 @@ class RecordFillHandler:
             assert isinstance(event, OrderFilled)  # noqa: S101 - what `record_fill` answers with
             booked = portfolio.book(order.ticket, event, order.bot_run_id)
             portfolio = unit.portfolios.record(portfolio.id, booked)
+            if order.ticket.exits is not None:
+                self._place_exits(filled, booked, unit)
+        record_released(unit, order, events, self.gate)
         return OrderView.of(filled)
+
+    def _place_exits(
+        self, filled: Order, booked: Sequence[PortfolioEvent], unit: UnitOfWork
+    ) -> None:
+        for event in booked:
+            assert isinstance(event, FillBooked)  # noqa: S101 - what `book` answers with
+            opened = event.quantity - event.closed  # what it only closed needs no way out
+            if opened:
+                place_exits(filled, opened, self.ids.new(), unit, self.gate)

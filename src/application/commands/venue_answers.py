@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from traderbot.application.commands.releasing import record_released
 from traderbot.application.errors import NotFoundError
+from traderbot.application.gate import Gate
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
@@ -37,6 +38,7 @@ class BeginSubmissionHandler:
     """Handles `BeginSubmission`. Whoever gets an answer sends the order once, and nobody else."""
 
     clock: Clock
+    gate: Gate
 
     def __call__(self, command: BeginSubmission, unit: UnitOfWork) -> OrderView:
         """Return the order, about to be sent.
@@ -45,11 +47,15 @@ class BeginSubmissionHandler:
             NotFoundError: there is no such order.
             OrderClosedError: there is nothing to send any more.
             OrderNotSubmittableError: it is with a venue already, or may be.
+            TradingHaltedError, TradingReducingError: it must not go out now.
         """
         order = unit.orders.find(command.order_id)
         if order is None:
             raise NotFoundError("order", command.order_id)
-        events = order.submit(command.venue, command.account, at=self.clock.now())
+        at = self.clock.now()
+        events = order.submit(command.venue, command.account, at=at)
+        # In the transaction of the intent: a halt is before it, or after it, and never beside it.
+        self.gate.ensure_may_send(order, command.venue, unit, at)
         return OrderView.of(unit.orders.record(order.id, events))
 
 
@@ -87,6 +93,7 @@ class RecordVenueAnswer(Command[OrderView]):
     code: str = ""
     venue_order_id: str | None = None
     price: Price | None = None
+    attempt: int | None = None  # which try it answers; None: it is about the order, not a call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +101,7 @@ class RecordVenueAnswerHandler:
     """Handles `RecordVenueAnswer`."""
 
     clock: Clock
+    gate: Gate
 
     def __call__(self, command: RecordVenueAnswer, unit: UnitOfWork) -> OrderView:
         """Return the order after the answer; what says nothing new records nothing.
@@ -112,7 +120,7 @@ class RecordVenueAnswerHandler:
         if command.raw:
             said = order.hear(command.venue, command.call, command.heard.value, command.raw, at=at)
         after = unit.orders.record(order.id, (*said, *follows))
-        record_released(unit, order, follows)
+        record_released(unit, order, follows, self.gate)
         return OrderView.of(after)
 
 
@@ -125,9 +133,9 @@ def _what_follows(  # noqa: PLR0911 - one for each thing that may be heard
         case Heard.REJECTED:
             return order.reject(it.code, it.reason, at=at)
         case Heard.NOT_SENT:
-            return order.defer(it.reason, at=at)
+            return order.defer(it.reason, at=at, attempt=it.attempt)
         case Heard.UNCLEAR:
-            return order.lose_sight(it.reason, at=at)
+            return order.lose_sight(it.reason, at=at, attempt=it.attempt)
         case Heard.TRIGGERED:
             return () if it.price is None else order.trigger(it.price, at=at)
         case Heard.GIVEN_UP:
@@ -155,4 +163,6 @@ def _of_end(order: Order, it: RecordVenueAnswer, at: datetime) -> Sequence[Order
 def _of_amendment(order: Order, it: RecordVenueAnswer, at: datetime) -> Sequence[OrderEvent]:
     if it.heard is Heard.AMENDED:
         return order.amend(at=at)
+    if not order.status.is_open:  # filled meanwhile: there is nothing that could have been changed
+        return ()
     return order.refuse_amend(it.reason, at=at)

@@ -1,49 +1,48 @@
-"""A venue in this process that trades against bars."""
+"""A venue in this process: a venue like any other, that is also shown the market bar by bar."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from traderbot.application.ports.venue import WorkingOrder
+from traderbot.application.ports.commands import Origin
+from traderbot.application.ports.venue import Venue, VenueOrder, VenueTrade
 from traderbot.domain.market.bars import Bar
-from traderbot.domain.orders.ticket import Fill
 from traderbot.domain.shared.ids import OrderId
-from traderbot.domain.shared.values import Symbol
+from traderbot.domain.shared.values import Price, Symbol
 
 
-@dataclass(frozen=True, slots=True)
-class VenueFill:
-    """A fill, and the order it belongs to."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopReached:
+    """The market reached an order's stop price; from now on it may trade."""
 
     order_id: OrderId
-    fill: Fill
+    at: datetime
+    price: Price
 
 
-class BarVenue(Protocol):
+BarNews = VenueTrade | VenueOrder | StopReached
+
+
+class BarVenue(Venue, Protocol):
     """A venue that trades against bars."""
 
-    @property
-    def name(self) -> str:
-        """The venue's name, part of every fill's identity."""
-        ...
-
-    def submit(self, order: WorkingOrder) -> str:
-        """Take an order in and return the venue's own id for it. Asked twice, it answers twice."""
-        ...
-
-    def forget(self, order_id: OrderId) -> None:
-        """Take an order out: it was canceled, or its last fill is recorded. Harmless otherwise."""
-        ...
-
     def working(self, symbol: Symbol) -> Sequence[OrderId]:
-        """Return the orders it has of a symbol, oldest first."""
+        """Return the orders it has working of a symbol. Raises VenueUnavailableError."""
         ...
 
-    def on_bar(self, bar: Bar) -> Sequence[VenueFill]:
-        """Trade what the bar trades, and return the fills, oldest order first.
+    def forget(self, order_id: OrderId, symbol: Symbol) -> None:
+        """Cancel an order nobody counts on any more; harmless if it does not work."""
+        ...
 
-        A filled order is kept until `forget`: whoever could not record its fill asks again.
+    def on_bar(self, bar: Bar, origin: Origin | None = None) -> Sequence[BarNews]:
+        """Trade what the bar trades; return trades, and orders that ended, as they happened.
+
+        Each is told once. Whoever could not record it finds it again by `find` and `trades`.
+
+        Raises:
+            ExternalError: nobody knows whether the bar was traded; bring it again.
         """
         ...

@@ -10,9 +10,22 @@ from traderbot.domain.market.events import MarketEvent
 from traderbot.domain.operations.events import OperationsEvent
 from traderbot.domain.orders.events import OrderEvent
 from traderbot.domain.portfolio.events import PortfolioEvent
+from traderbot.domain.risk.events import RiskEvent
+from traderbot.domain.simulation.events import PaperEvent
 from traderbot.domain.users.events import UserEvent
+from traderbot.domain.venues.events import VenueEvent
 
-DomainEvent = OrderEvent | PortfolioEvent | UserEvent | BotEvent | OperationsEvent | MarketEvent
+DomainEvent = (
+    OrderEvent
+    | PortfolioEvent
+    | UserEvent
+    | BotEvent
+    | OperationsEvent
+    | MarketEvent
+    | PaperEvent
+    | VenueEvent
+    | RiskEvent
+)
 
 
 @dataclass(frozen=True, slots=True)

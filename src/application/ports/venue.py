@@ -41,6 +41,7 @@ class WorkingOrder:
     updated_at: datetime | None = None
     status: OrderStatus = OrderStatus.APPROVED
     venue: str | None = None
+    account: str | None = None
     venue_order_id: str | None = None
     cancel_requested: bool = False
     triggered: bool = False

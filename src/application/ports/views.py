@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, Protocol
 
 from traderbot.application.errors import ApplicationError
@@ -48,6 +49,7 @@ class OrderFilter:
     side: Side | None = None
     placed_from: datetime | None = None
     placed_until: datetime | None = None  # the first instant not in the range
+    client_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,17 @@ class Views(Protocol):
 
     def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         """Return an order as the venue needs to know it, if it is open."""
+        ...
+
+    def held(self, symbol: Symbol) -> Decimal:
+        """Return what all portfolios together hold of a symbol, below zero when short.
+
+        Of a pair, what they have or owe in its base currency as cash counts too: fees are paid so.
+        """
+        ...
+
+    def symbols_traded(self) -> Sequence[Symbol]:
+        """Return every symbol any portfolio has or had a position in, by name."""
         ...
 
     def sent_order(self, order_id: OrderId) -> WorkingOrder | None:

@@ -17,6 +17,7 @@ class AlarmKind(StrEnum):
     FOREIGN_ORDER = "foreign_order"  # works at the venue, and we did not send it
     ORDER_ALIVE = "order_alive"  # ended here, works there
     ORDER_MISSING = "order_missing"  # works here, and the venue does not know it
+    OTHER_TRADE = "other_trade"  # a trade under an order's name that cannot be that order's
     POSITION = "position"  # the venue holds another quantity than the ledger
     DIFFERENT_ORDER = "different_order"  # what would be sent is not what was approved
     STREAM_SILENT = "stream_silent"

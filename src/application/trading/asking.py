@@ -66,18 +66,18 @@ class Asking:
         question = self._open.setdefault(
             order.order_id, _Question(since=self.monotonic(), next_at=0.0)
         )
-        answer = self.booking.hearing.venue.find(order)
         question.asked += 1
         question.next_at = self.monotonic() + self.pace.pause(question.asked)
+        answer = self.booking.hearing.venue.find(order)
         match answer:
             case Acknowledged(order=theirs):
                 self.booking.take(theirs, "find")
             case Absent(raw=raw):
                 return self._not_found(order, raw, question)
             case NotSent(reason=reason):
-                self._call_a_person(order, question, reason)
+                self._nothing_said(order, question, reason)
             case Unclear(cause=cause):
-                self._call_a_person(order, question, cause)
+                self._nothing_said(order, question, cause)
             case _:
                 assert_never(answer)
         return False
@@ -98,7 +98,7 @@ class Asking:
         if after.not_found < PROOFS_OF_ABSENCE or waited < self.pace.horizon:
             self._call_a_person(order, question, "the venue does not know it, and may be late")
             return False
-        if order.cancel_requested:
+        if after.cancel_requested:
             reason = "it never reached the venue"
             hearing.record(order.order_id, "find", Heard.CANCELED, raw=raw, reason=reason)
             return False
@@ -108,6 +108,11 @@ class Asking:
         question.since = self.monotonic() - self.pace.give_up  # there is nothing to wait for
         self._call_a_person(order, question, "sent twice, and the venue knows of neither")
         return False
+
+    def _nothing_said(self, order: WorkingOrder, question: _Question, why: str) -> None:
+        if order.status is OrderStatus.SUBMITTING:  # whoever sent it is gone: it is in doubt
+            self.booking.hearing.record(order.order_id, "find", Heard.UNCLEAR, reason=why)
+        self._call_a_person(order, question, why)
 
     def _call_a_person(self, order: WorkingOrder, question: _Question, why: str) -> None:
         if order.status is not OrderStatus.UNKNOWN:

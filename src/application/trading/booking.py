@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from traderbot.application.ports.venue import VenueOrder
-from traderbot.application.trading.hearing import Hearing
+from traderbot.application.trading.hearing import Hearing, order_id_of
 from traderbot.domain.shared.values import Symbol
 
-_BEFORE = timedelta(minutes=1)  # venues' clocks and ours differ
+_BEFORE = timedelta(hours=1)  # venues' clocks and ours differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,13 @@ class Booking:
         """
         if self.hearing.take_order(it, call):
             return True
-        self.trades(it.symbol, since)
+        self.trades(it.symbol, since or self._placed_at(it))
         return self.hearing.take_order(it, call)
+
+    def _placed_at(self, it: VenueOrder) -> datetime | None:
+        order_id = order_id_of(it.client_order_id)
+        ours = None if order_id is None else self.hearing.views.order(None, order_id)
+        return None if ours is None else ours.placed_at
 
     def trades(self, symbol: Symbol, since: datetime | None) -> int:
         """Book what the account traded of a symbol; return how many trades were shown.

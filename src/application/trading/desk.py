@@ -17,6 +17,7 @@ from threading import Event, Lock, Thread
 from time import monotonic as real_monotonic
 from typing import Final
 
+from traderbot.application.commands.placing import PAPER
 from traderbot.application.commands.venue_accounts import RecordDifference
 from traderbot.application.errors import ExternalError, VenueUnavailableError
 from traderbot.application.ports.clock import Clock
@@ -36,13 +37,17 @@ from traderbot.application.trading.hearing import Hearing
 from traderbot.application.trading.newsroom import Newsroom
 from traderbot.application.trading.pace import DeskPace
 from traderbot.application.trading.reconciling import Reconciled, Reconciling
-from traderbot.application.trading.sending import DIFFERENT, Sending
+from traderbot.application.trading.sending import DIFFERENT, Held, Sending
 from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.shared.ids import OrderId
 
 _log = logging.getLogger(__name__)
 _LONGEST_AWAY: Final = 60.0
+_AWAY: Final = "away"
+_SILENT: Final = "silent"
 _HANDS: Final = 8  # calls to the venue at once
+_WAYS_OUT: Final = 2
+_NEVER: Final = float("inf")
 
 
 class TradingDesk:
@@ -71,14 +76,16 @@ class TradingDesk:
         self._monotonic = monotonic
         self._tell = alarms or _log_alarm
         self._told: set[str] = set()
-        hearing = Hearing(executor, views, venue, self._alarm)
+        self._quiet: set[str] = set()  # keys of which nothing is on record
+        hearing = Hearing(executor, views, venue, self._alarm, self._over)
         booking = Booking(hearing)
         self._booking = booking
-        self._sending = Sending(hearing)
+        self._sending = Sending(hearing, monotonic, self._pace.deadline)
         self._asking = Asking(booking, self._pace, monotonic)
-        self._reconciling = Reconciling(booking, clock)
+        self._reconciling = Reconciling(booking)
         self._began = clock.now()
         self._hands: Executor | None = None
+        self._ways_out: Executor | None = None  # cancels never wait behind what is sent
         self._busy: set[str] = set()
         self._lock = Lock()
         self._newsroom = Newsroom(booking, compare=self._compare_soon)
@@ -89,6 +96,9 @@ class TradingDesk:
         self._away = 0.0
         self._away_until = 0.0
         self._asked_at: dict[OrderId, float] = {}
+        self._not_before: dict[OrderId, float] = {}  # held back by a halt
+        self._half_open = False  # the venue answers again: one order shows whether it takes them
+        self._well_at = monotonic()  # when the books were compared last
         self._withheld: set[OrderId] = set()
         self._alive_at = 0.0
 
@@ -111,6 +121,7 @@ class TradingDesk:
         """Trade in threads of its own until the block ends. What is on its way is finished."""
         with ExitStack() as open_:
             self._hands = open_.enter_context(ThreadPoolExecutor(_HANDS, "venue-call"))
+            self._ways_out = open_.enter_context(ThreadPoolExecutor(_WAYS_OUT, "venue-cancel"))
             open_.enter_context(self._newsroom.open())
             looking = Thread(target=self._keep_looking, name="trading-desk")
             looking.start()
@@ -126,7 +137,7 @@ class TradingDesk:
         orders = self._ours()
         if now >= self._reconcile_at:
             self._start("reconcile", lambda: self._reconcile(orders))
-        if self._away and now >= self._away_until:
+        if self._away and not self._half_open and now >= self._away_until:
             self._start("probe", self._probe)
         doubts: set[OrderId] = set()
         for order in orders:
@@ -134,8 +145,12 @@ class TradingDesk:
                 doubts.add(order.order_id)
             action = self._due(order, now)
             if action is not None:
-                self._start(order.order_id, action)
+                self._start(order.order_id, action, out=order.cancel_requested)
         self._asking.settled(doubts)
+        here = {order.order_id for order in orders}
+        for remembered in (self._asked_at, self._not_before):
+            for gone in remembered.keys() - here:
+                del remembered[gone]
         self._watch(orders, now)
 
     def reconcile(self) -> Reconciled:
@@ -151,15 +166,21 @@ class TradingDesk:
         self._wake.set()
 
     def _ours(self) -> Sequence[WorkingOrder]:
-        here = (None, self._venue.name)
-        return [it for it in self._views.working_orders() if it.venue in here]
+        venue, account = self._venue.name, (None, self._venue.account)
+        return [
+            it
+            for it in self._views.working_orders()
+            if (it.venue or PAPER) == venue and it.account in account
+        ]
 
     def _due(self, order: WorkingOrder, now: float) -> Callable[[], None] | None:
         """Return what has to be done about an order at this moment."""
         action: Callable[[], None] | None = None
         match order.status:
             case OrderStatus.APPROVED:
-                if self.may_send and not self._away and order.order_id not in self._withheld:
+                held = now < self._not_before.get(order.order_id, now)
+                open_ = not self._away or self._half_open
+                if self.may_send and open_ and not held and order.order_id not in self._withheld:
                     action = self._action(self._send, order)
             case OrderStatus.SUBMITTING:
                 if self._is_orphaned(order) and self._asking.is_due(order):
@@ -183,26 +204,33 @@ class TradingDesk:
         return since < self._began or self._clock.now() - since > patience
 
     def _send(self, order: WorkingOrder) -> None:
+        if self._away and not self._half_open:
+            return
+        self._half_open = False
         self._reconciling.also_of([order.ticket.symbol])
         answer = self._sending.submit(order)
-        if isinstance(answer, NotSent):
+        if isinstance(answer, Held):
+            self._not_before[order.order_id] = self._monotonic() + self._pace.held
+        elif isinstance(answer, NotSent):
             # Until something gets through again nothing is tried, and nothing written.
             self._stay_away(answer.retry_after_seconds)
             if answer.reason == DIFFERENT:
                 self._withheld.add(order.order_id)
         elif isinstance(answer, Unclear) and answer.retry_after_seconds:
             self._stay_away(answer.retry_after_seconds)
+        elif answer is not None:
+            self._away = 0.0
 
     def _ask(self, order: WorkingOrder) -> None:
-        if self._asking.ask(order):
+        if self._asking.ask(order) and self.may_send:
             self._send(order)
 
     def _change(self, order: WorkingOrder) -> None:
         self._asked_at[order.order_id] = self._monotonic() + self._pace.cancel_again
         if order.cancel_requested:
             self._sending.cancel(order)
-        else:
-            self._sending.amend(order)
+        elif not isinstance(self._sending.amend(order), NotSent | Unclear):
+            self._asked_at.pop(order.order_id, None)  # answered: the next change need not wait
 
     def _probe(self) -> None:
         try:
@@ -210,23 +238,42 @@ class TradingDesk:
         except VenueUnavailableError:
             self._stay_away(None)
         else:
-            self._away = 0.0
+            self._half_open = True
             self._wake.set()
 
     def _stay_away(self, seconds: float | None) -> None:
         self._away = min(max(self._away * 2, self._pace.retry), _LONGEST_AWAY)
         self._away_until = self._monotonic() + max(self._away, seconds or 0.0)
+        self._half_open = False
 
     def _reconcile(self, orders: Sequence[WorkingOrder]) -> Reconciled:
-        found = self._reconciling.run(orders)
-        pause = self._pace.reconcile if found.complete else self._pace.retry
-        self._reconcile_at = self._monotonic() + pause
+        self._reconcile_at = _NEVER  # whoever asks for another one meanwhile is heard
+        found = Reconciled(complete=False, cause="it broke off")
+        try:
+            found = self._reconciling.run(orders)
+        finally:
+            calm = found.complete and not found.unsettled
+            pause = self._pace.reconcile if calm else self._pace.retry
+            self._reconcile_at = min(self._reconcile_at, self._monotonic() + pause)
         if found.complete or self._reconciled is None:
             self._reconciled = found
-        if not found.complete:
-            _log.warning("%s was not reconciled: %s", self._venue.name, found.cause)
-        elif self._hands is not None:
-            self._wake.set()
+        if found.complete:
+            self._well_at = self._monotonic()
+            self._over(_AWAY)
+            if self._hands is not None:
+                self._wake.set()
+            return found
+        _log.warning("%s was not reconciled: %s", self._venue.name, found.cause)
+        if self._monotonic() - self._well_at > self._pace.give_up:
+            sentence = f"the books of {self._venue.name} could not be compared for "
+            self._alarm(
+                Alarm(
+                    kind=AlarmKind.VENUE_AWAY,
+                    venue=self._venue.name,
+                    key=_AWAY,
+                    sentence=f"{sentence}{self._pace.give_up:g} s: {found.cause}",
+                )
+            )
         return found
 
     def _watch(self, orders: Sequence[WorkingOrder], now: float) -> None:
@@ -239,12 +286,12 @@ class TradingDesk:
                 Alarm(
                     kind=AlarmKind.STREAM_SILENT,
                     venue=self._venue.name,
-                    key="silent",
+                    key=_SILENT,
                     sentence=f"{self._venue.name} has said nothing for {self._pace.quiet:g} s",
                 )
             )
         elif stream is not None and stream.connected:
-            self._told.discard("silent")
+            self._over(_SILENT)
         if working and self._venue.abilities.dead_man and now >= self._alive_at:
             self._alive_at = now + self._pace.keep_alive
             self._start("alive", self._keep_alive)
@@ -253,7 +300,7 @@ class TradingDesk:
         if not self._venue.keep_alive(self._pace.dead_man):
             self._alive_at = 0.0
 
-    def _start(self, key: str, act: Callable[[], object]) -> None:
+    def _start(self, key: str, act: Callable[[], object], *, out: bool = False) -> None:
         """Act, unless the same is being done already; in another thread if there are any."""
         with self._lock:
             if key in self._busy:
@@ -262,7 +309,8 @@ class TradingDesk:
 
         def acting() -> None:
             try:
-                act()
+                if not self._closing.is_set():
+                    act()
             except ExternalError as error:
                 _log.warning("%s: %s: %s", self._venue.name, key, error)
             except Exception:  # noqa: BLE001 - it is told, and the next look begins afresh
@@ -271,10 +319,11 @@ class TradingDesk:
                 with self._lock:
                     self._busy.discard(key)
 
-        if self._hands is None:
+        hands = self._ways_out if out else self._hands
+        if hands is None:
             acting()
         else:
-            self._hands.submit(acting)
+            hands.submit(acting)
 
     def _keep_looking(self) -> None:
         while not self._closing.is_set():
@@ -292,10 +341,12 @@ class TradingDesk:
         self._wake.set()
 
     def _alarm(self, alarm: Alarm) -> None:
-        """Record each thing once, with what the venue said, and tell of it once."""
+        """Record each thing once, with what the venue said, and tell of it until it was heard.
+
+        After a restart it is told again: a stop that was not recorded then is recorded now.
+        """
         if alarm.key in self._told:
             return
-        self._told.add(alarm.key)
         difference = RecordDifference(
             venue=self._venue.name,
             account=self._venue.account,
@@ -304,8 +355,25 @@ class TradingDesk:
             sentence=alarm.sentence,
             raw=alarm.raw,
         )
-        if self._executor.run(difference, self._booking.hearing.origin):
-            self._tell(alarm)
+        self._executor.run(difference, self._booking.hearing.origin)
+        self._tell(alarm)
+        self._told.add(alarm.key)
+        self._quiet.discard(alarm.key)
+
+    def _over(self, key: str) -> None:
+        """Note that what an alarm was about is gone; most of the time there was none."""
+        if key not in self._told and key in self._quiet:
+            return
+        ended = RecordDifference(
+            venue=self._venue.name,
+            account=self._venue.account,
+            key=key,
+            kind="",
+            there=False,
+        )
+        self._executor.run(ended, self._booking.hearing.origin)
+        self._told.discard(key)
+        self._quiet.add(key)
 
 
 def _log_alarm(alarm: Alarm) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from traderbot.application.commands.record_fill import RecordFill
-from traderbot.application.commands.venue_accounts import RecordDifference
 from traderbot.application.commands.venue_answers import Heard, RecordVenueAnswer
 from traderbot.application.ports.commands import CommandExecutor, Origin
 from traderbot.application.ports.recorded import Actor
@@ -45,24 +45,12 @@ class Hearing:
     views: Views
     venue: Venue
     alarms: Alarms
+    over: Callable[[str], None]  # what an alarm of that key was about is gone
 
     @property
     def origin(self) -> Origin:
         """Who records it: the desk of this venue."""
         return Origin(actor=Actor("system", f"desk:{self.venue.name}", "desk"))
-
-    def settled(self, key: str, kind: AlarmKind) -> None:
-        """Note that what an alarm was about is over; most of the time there was none."""
-        self.executor.run(
-            RecordDifference(
-                venue=self.venue.name,
-                account=self.venue.account,
-                key=key,
-                kind=kind.value,
-                there=False,
-            ),
-            self.origin,
-        )
 
     def record(
         self,
@@ -74,6 +62,7 @@ class Hearing:
         reason: str = "",
         code: str = "",
         venue_order_id: str | None = None,
+        attempt: int | None = None,
     ) -> OrderView:
         """Record one answer with what follows from it."""
         command = RecordVenueAnswer(
@@ -85,6 +74,7 @@ class Hearing:
             reason=reason,
             code=code,
             venue_order_id=venue_order_id,
+            attempt=attempt,
         )
         return self.executor.run(command, self.origin)
 
@@ -125,8 +115,12 @@ class Hearing:
             price=it.price,
             fee=it.fee,
         )
-        if self.views.order(None, order_id) is None:
+        ours = self.views.order(None, order_id)
+        if ours is None:
             return True  # another program's, that names its orders as we do
+        if ours.symbol != it.symbol.code or ours.side != it.side.value:
+            self._refuse_trade(order_id, it)
+            return True
         after = self.executor.run(
             RecordFill(
                 order_id=order_id,
@@ -150,6 +144,18 @@ class Hearing:
                 )
             )
         return True
+
+    def _refuse_trade(self, order_id: OrderId, it: VenueTrade) -> None:
+        self.alarms(
+            Alarm(
+                kind=AlarmKind.OTHER_TRADE,
+                venue=self.venue.name,
+                key=f"{it.trade_id}:other_trade",
+                sentence=f"trade {it.trade_id} is not what order {order_id} asked for",
+                order_id=order_id,
+                raw=it.raw,
+            )
+        )
 
     def _ours(self, it: VenueOrder) -> OrderView | None:
         order_id = order_id_of(it.client_order_id)

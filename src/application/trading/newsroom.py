@@ -94,8 +94,8 @@ class Newsroom:
                 case Connected() | Disconnected():
                     self._compare(0.0)
         except ExternalError as error:
-            self._compare(0.0)
+            self._compare(_SOON)
             _log.warning("%s: news was not recorded: %s", self._venue.name, error)
         except Exception:  # noqa: BLE001 - it is told, and the books are compared
-            self._compare(0.0)
+            self._compare(_SOON)
             _log.exception("%s: news could not be taken in", self._venue.name)

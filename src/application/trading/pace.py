@@ -19,9 +19,11 @@ class DeskPace:
     ask_after: tuple[float, ...] = (0.0, 5.0, 5.0, 10.0, 20.0, 40.0)
     between_proofs: float = 5.0
     horizon: float = 10.0
+    deadline: float = 5.0  # between the intent and the call; later it is not made
     patience: float = 15.0  # with a call that somebody else began and nobody has answered
     give_up: float = 60.0
     reconcile: float = 30.0
+    held: float = 5.0  # until an order that a halt holds back is tried again
     retry: float = 2.0  # after what was certainly not sent, and after a failed reconciliation
     cancel_again: float = 5.0
     quiet: float = 30.0  # a stream that says nothing for so long, with orders working, is dead

@@ -6,14 +6,14 @@ an unchanged venue records nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from traderbot.application.commands.venue_accounts import ComparePosition
-from traderbot.application.errors import VenueUnavailableError
-from traderbot.application.ports.clock import Clock
+from traderbot.application.errors import ExternalError
 from traderbot.application.ports.venue import (
     Absent,
     Acknowledged,
@@ -29,6 +29,7 @@ from traderbot.domain.shared.decimals import ZERO, plain, subtract
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Symbol
 
+_log = logging.getLogger(__name__)
 _LOOK_BACK = timedelta(days=1)  # trades of orders that ended before we went down
 _OVERLAP = timedelta(minutes=5)
 _ALL_EVERY = 10  # passes: the trades of all symbols are asked for, not only of what moves
@@ -36,9 +37,13 @@ _ALL_EVERY = 10  # passes: the trades of all symbols are asked for, not only of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What one pass found. `complete`: the venue answered everything it was asked."""
+    """What one pass found. `complete`: the venue answered everything it was asked.
+
+    `unsettled`: a position was another one than before; look again soon.
+    """
 
     complete: bool
+    unsettled: bool = False
     orders: int = 0
     trades: int = 0
     alarms: int = 0
@@ -50,24 +55,28 @@ class Reconciling:
     """Reconciles one venue."""
 
     booking: Booking
-    clock: Clock
     _active: set[Symbol] = field(default_factory=set)  # whose trades the next pass asks for
     _known: set[Symbol] = field(default_factory=set)  # whose positions are compared
-    _gaps: dict[Symbol, Decimal] = field(default_factory=dict)
+    _gaps: dict[Symbol, Decimal] = field(default_factory=dict)  # theirs less ours, the last time
+    _well: dict[Symbol, Decimal] = field(default_factory=dict)  # the gap that was there before us
+    _absent: set[OrderId] = field(default_factory=set)  # of which the last pass heard so
     _passes: int = 0
+    _unsettled: bool = False
     _until: datetime | None = None  # trades are booked up to here
-    _suspected: dict[Symbol, Decimal] = field(default_factory=dict)
 
     def run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
         """Compare everything. It never raises: a venue that is away makes it incomplete."""
         try:
             return self._run(ours)
-        except VenueUnavailableError as error:
+        except ExternalError as error:
             return Reconciled(complete=False, cause=str(error))
+        except Exception as error:  # noqa: BLE001 - what a venue says may be anything
+            _log.exception("%s: the books could not be compared", self.booking.hearing.venue.name)
+            return Reconciled(complete=False, cause=f"{type(error).__name__}: see the log")
 
     def _run(self, ours: Sequence[WorkingOrder]) -> Reconciled:
         hearing = self.booking.hearing
-        began = self.clock.now()
+        began = hearing.venue.server_time()  # its own clock: ours may be elsewhere
         if self._passes % _ALL_EVERY == 0:
             self._known.update(hearing.views.symbols_traded())
             self._active.update(self._known)
@@ -75,7 +84,7 @@ class Reconciling:
         theirs = list(hearing.venue.open_orders())
         alarms = sum(not self._take_listed(it) for it in theirs)
         listed = {it.client_order_id for it in theirs}
-        complete = True
+        complete, absent = True, set[OrderId]()
         for order in ours:
             self._active.add(order.ticket.symbol)
             if order.client_order_id not in listed and order.status in _SENT:
@@ -83,9 +92,11 @@ class Reconciling:
                 if isinstance(found, Acknowledged):
                     complete &= self.booking.take(found.order, "find", order.placed_at)
                 elif isinstance(found, Absent):
+                    absent.add(order.order_id)
                     alarms += self._missing(order, found.raw)
                 else:
                     complete = False
+        self._absent = absent
         since = (self._until or began - _LOOK_BACK) - _OVERLAP
         trades = sum(self.booking.trades(symbol, since) for symbol in sorted(self._active))
         if complete:
@@ -93,37 +104,48 @@ class Reconciling:
             self._known.update(self._active)
             self._active = set()  # it waits for its next order, unless something is suspected
             alarms += self._compare_positions()
-        return Reconciled(complete=complete, orders=len(theirs), trades=trades, alarms=alarms)
+        return Reconciled(
+            complete=complete,
+            orders=len(theirs),
+            trades=trades,
+            alarms=alarms,
+            unsettled=self._unsettled,
+        )
 
     def _compare_positions(self) -> int:
         """Compare what is held, now that all that is known to have been traded is booked."""
         theirs = self.booking.hearing.venue.positions()
-        return sum(
-            not self._agrees(symbol, theirs.get(symbol, ZERO)) for symbol in sorted(self._known)
-        )
+        wrong, self._unsettled = 0, False
+        for symbol in sorted(self._known):
+            held = theirs.get(symbol)
+            if held is None and symbol.is_pair:
+                continue  # such a venue counts coins, and not in this pair
+            wrong += not self._agrees(symbol, held or ZERO)
+        return wrong
 
     def _agrees(self, symbol: Symbol, theirs: Decimal) -> bool:
         hearing = self.booking.hearing
         ours = hearing.views.held(symbol)
         gap = subtract(theirs, ours)
-        before = self._gaps.get(symbol)
-        self._gaps[symbol] = gap
-        if before == gap and not self._suspected.get(symbol):
+        before, self._gaps[symbol] = self._gaps.get(symbol), gap
+        if before != gap:  # something is traded between two questions: only what stays counts
+            self._active.add(symbol)
+            self._unsettled = True
+            return True
+        if self._well.get(symbol) == gap:
             return True  # as the last time, when all was well
         venue = hearing.venue
         compared = ComparePosition(
             venue=venue.name, account=venue.account, symbol=symbol, theirs=theirs, ours=ours
         )
         more = hearing.executor.run(compared, hearing.origin)
-        # A trade between the two questions looks like a difference: only the second time counts.
-        suspected, self._suspected[symbol] = self._suspected.get(symbol), more
         key = f"position:{symbol}"
         if not more:
-            hearing.settled(key, AlarmKind.POSITION)
+            self._well[symbol] = gap
+            hearing.over(key)
             return True
         self._active.add(symbol)
-        if suspected != more:
-            return True
+        self._well.pop(symbol, None)
         hearing.alarms(
             Alarm(
                 kind=AlarmKind.POSITION,
@@ -163,6 +185,8 @@ class Reconciling:
     def _missing(self, order: WorkingOrder, raw: str) -> bool:
         if order.status.is_doubtful:
             return False  # `asking` has this in hand, and counts its proofs
+        if order.order_id not in self._absent:
+            return False  # said once, it may only be too early
         self.booking.hearing.alarms(
             Alarm(
                 kind=AlarmKind.ORDER_MISSING,

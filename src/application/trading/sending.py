@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -23,8 +24,14 @@ from traderbot.application.trading.hearing import Hearing
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.errors import OrderClosedError, OrderNotSubmittableError
 from traderbot.domain.shared.errors import DomainError
+from traderbot.domain.shared.ids import OrderId
 
 DIFFERENT = "what would be sent is not what was approved"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """It must not leave now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,17 @@ class Sending:
     """Sends, asks back and changes orders at one venue."""
 
     hearing: Hearing
+    monotonic: Callable[[], float]
+    deadline: float
 
-    def submit(self, order: WorkingOrder) -> SubmitAnswer | None:
-        """Send an order, if it is still ours to send; None if it is not, or must not leave now."""
+    def submit(self, order: WorkingOrder) -> SubmitAnswer | Held | None:
+        """Send an order, if it is still ours to send; None if it is not.
+
+        The intent is good for `deadline` seconds. Whoever was suspended for longer sends nothing:
+        others may have asked the venue since, and sent it again.
+        """
         hearing, venue = self.hearing, self.hearing.venue
+        began = self.monotonic()
         try:
             intent = hearing.executor.run(
                 BeginSubmission(order_id=order.order_id, venue=venue.name, account=venue.account),
@@ -44,11 +58,17 @@ class Sending:
         except (OrderClosedError, OrderNotSubmittableError, StaleAggregateError):
             return None  # somebody was faster; that is what the intent is for
         except DomainError:
-            return None  # trading is halted: it stays approved until it is resumed or canceled
-        if not _is_same(intent, order):
+            return Held()  # trading is halted: it stays approved until it is resumed or canceled
+        # As it stands with the intent: somebody may have changed it since it was looked up.
+        sent = hearing.views.sent_order(order.order_id)
+        if sent is None or not _is_same(intent, sent):
             return self._refuse_to_send(order)
-        answer = venue.submit(order)
-        self._heard_of_submission(order, answer)
+        if self.monotonic() - began > self.deadline:
+            late = NotSent(reason="too long ago")
+            self._heard_of_submission(intent, late)
+            return late
+        answer = venue.submit(sent)
+        self._heard_of_submission(intent, answer)
         return answer
 
     def cancel(self, order: WorkingOrder) -> ChangeAnswer:
@@ -96,26 +116,29 @@ class Sending:
                 assert_never(answer)
         return answer
 
-    def _heard_of_submission(self, order: WorkingOrder, answer: SubmitAnswer) -> None:
-        hearing = self.hearing
+    def _heard_of_submission(self, intent: OrderView, answer: SubmitAnswer) -> None:
+        hearing, order_id, attempt = self.hearing, OrderId(intent.order_id), intent.attempts
         match answer:
             case Acknowledged(order=theirs):
                 hearing.record(
-                    order.order_id,
+                    order_id,
                     "submit",
                     Heard.ACCEPTED,
                     raw=theirs.raw,
                     venue_order_id=theirs.venue_order_id,
                 )
                 hearing.take_order(theirs, "submit")
-            case Denied(code=code, reason=reason, raw=raw):
+            case Denied(code=code, reason=reason, raw=raw) if attempt == 1:
                 hearing.record(
-                    order.order_id, "submit", Heard.REJECTED, raw=raw, reason=reason, code=code
+                    order_id, "submit", Heard.REJECTED, raw=raw, reason=reason, code=code
+                )
+            case Denied(reason=cause, raw=raw) | Unclear(cause=cause, raw=raw):
+                # What is said of a second try says nothing of the first.
+                hearing.record(
+                    order_id, "submit", Heard.UNCLEAR, raw=raw, reason=cause, attempt=attempt
                 )
             case NotSent(reason=reason):
-                hearing.record(order.order_id, "submit", Heard.NOT_SENT, reason=reason)
-            case Unclear(cause=cause, raw=raw):
-                hearing.record(order.order_id, "submit", Heard.UNCLEAR, raw=raw, reason=cause)
+                hearing.record(order_id, "submit", Heard.NOT_SENT, reason=reason, attempt=attempt)
             case _:
                 assert_never(answer)
 
@@ -147,4 +170,8 @@ def _is_same(intent: OrderView, order: WorkingOrder) -> bool:
         and intent.limit_price == (None if limit is None else str(limit))
         and intent.stop_price == (None if stop is None else str(stop))
         and intent.time_in_force == ticket.time_in_force.value
+        and intent.remaining == str(order.remaining)
+        and intent.post_only is ticket.post_only
+        and intent.reduce_only is ticket.reduce_only
+        and intent.expires_at == ticket.expires_at
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, Final
 
 from traderbot.domain.bots.errors import BarAlreadyDecidedError, BotStoppedError
 from traderbot.domain.bots.events import BotDecided, BotEvent, BotStarted, BotStopped
@@ -18,6 +19,8 @@ from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueErro
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Symbol
+
+_REMEMBERED: Final = 20  # as far back as the gate's limit on repetition looks
 
 
 class BotStatus(StrEnum):
@@ -66,6 +69,9 @@ class BotRun:
     input_digest: str = ""
     decisions: int = 0
     order_id: OrderId | None = None  # the newest order it asked for
+    asked: tuple[datetime, ...] = ()  # when, for its newest orders that passed the gate
+    asked_on: int = 0  # the day of the newest of them, as a proleptic ordinal
+    asked_that_day: int = 0
     version: int = 1
 
     @staticmethod
@@ -161,6 +167,7 @@ class BotRun:
                     input_digest=event.input_digest,
                     decisions=self.decisions + 1,
                     order_id=event.order_id or self.order_id,
+                    **(self._asked_once_more(event.at) if _has_passed(event) else {}),
                 )
             case BotStopped():
                 return evolve(self, version=version, updated_at=event.at, status=BotStatus.STOPPED)
@@ -168,7 +175,22 @@ class BotRun:
                 msg = f"bot run {self.id} was started twice"
                 raise CorruptHistoryError(msg)
 
+    def asked_on_day(self, at: datetime) -> int:
+        """Return how many of its orders passed the gate on the day of an instant."""
+        return self.asked_that_day if self.asked_on == at.toordinal() else 0
+
+    def _asked_once_more(self, at: datetime) -> dict[str, Any]:
+        return {
+            "asked": (*self.asked[1 - _REMEMBERED :], at),
+            "asked_on": at.toordinal(),
+            "asked_that_day": self.asked_on_day(at) + 1,
+        }
+
     @staticmethod
     def from_events(events: Iterable[BotEvent]) -> BotRun:
         """Fold a whole history. Raises CorruptHistoryError."""
         return fold(BotRun.begin, events)
+
+
+def _has_passed(decided: BotDecided) -> bool:
+    return decided.order_id is not None and decided.blocking_code is None

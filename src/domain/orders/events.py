@@ -42,6 +42,7 @@ class OrderApproved:
     reference: Price
     checks: tuple[Check, ...]
     limits_version: str = field(default=SETTINGS, metadata=LATER)
+    venue: str | None = field(default=None, metadata=LATER)  # where it may be sent; None: on paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,7 @@ def _edges() -> Iterator[tuple[OrderStatus, type, OrderStatus]]:
     for standing in (S.APPROVED, S.ACCEPTED, S.PARTIALLY_FILLED):
         for change in (AmendRequested, OrderAmended, AmendRefused):
             yield standing, change, standing
+    yield S.FILLED, AmendRefused, S.FILLED
     yield S.FILLED, OrderAmended, S.FILLED
     yield S.FILLED, OrderAmended, S.PARTIALLY_FILLED  # made larger before it was filled
     yield S.PARTIALLY_FILLED, OrderAmended, S.FILLED  # made as small as what is filled

@@ -117,8 +117,12 @@ class Order:
         bot_run_id: BotRunId | None = None,
         parent_id: OrderId | None = None,
         oco_group: str | None = None,
+        venue: str | None = None,
     ) -> tuple[OrderEvent, ...]:
-        """Open an order for a reviewed ticket. A refusal is recorded like any other fact."""
+        """Open an order for a reviewed ticket. A refusal is recorded like any other fact.
+
+        It is approved for one `venue`, and never sent to another; None is the one on paper.
+        """
         placed = OrderPlaced(
             order_id=order_id,
             at=at,
@@ -144,6 +148,7 @@ class Order:
             reference=verdict.reference,
             checks=verdict.checks,
             limits_version=verdict.limits_version,
+            venue=venue,
         )
         return (placed, approved)
 
@@ -154,12 +159,20 @@ class Order:
 
         Raises:
             OrderClosedError: there is nothing to send any more.
-            OrderNotSubmittableError: it is with the venue already, or may be.
+            OrderNotSubmittableError: it is with a venue already or may be, it was approved for
+                another one, or it was asked back.
         """
         if not self.status.is_open:
             raise OrderClosedError(self.id, self.status.value)
         proven = self.status is OrderStatus.UNKNOWN and self.is_proven_absent
-        if self.status is not OrderStatus.APPROVED and not proven:
+        elsewhere = self.venue is not None and (
+            self.venue != venue or (self.account is not None and self.account != account)
+        )
+        if (
+            self.cancel_requested
+            or elsewhere
+            or not (proven or self.status is OrderStatus.APPROVED)
+        ):
             raise OrderNotSubmittableError(self.id, self.status.value)
         return (
             OrderSubmitting(
@@ -172,18 +185,22 @@ class Order:
             ),
         )
 
-    def defer(self, reason: str, *, at: datetime) -> tuple[OrderEvent, ...]:
-        """Note that it was certainly not sent. Hearing it late changes nothing."""
-        if self.status is not OrderStatus.SUBMITTING:
+    def defer(
+        self, reason: str, *, at: datetime, attempt: int | None = None
+    ) -> tuple[OrderEvent, ...]:
+        """Note that it was certainly not sent. Of an earlier try it says nothing."""
+        if self.status is not OrderStatus.SUBMITTING or attempt not in (None, self.attempts):
             return ()
         deferred = SubmissionDeferred(order_id=self.id, at=at, attempt=self.attempts, reason=reason)
         if self.cancel_requested:  # nobody has it, so nobody needs to be asked
             return (deferred, *self.apply(deferred).cancel("asked for before it was sent", at=at))
         return (deferred,)
 
-    def lose_sight(self, cause: str, *, at: datetime) -> tuple[OrderEvent, ...]:
+    def lose_sight(
+        self, cause: str, *, at: datetime, attempt: int | None = None
+    ) -> tuple[OrderEvent, ...]:
         """Note that nobody knows whether the venue has it. Hearing it late changes nothing."""
-        if self.status is not OrderStatus.SUBMITTING:
+        if self.status is not OrderStatus.SUBMITTING or attempt not in (None, self.attempts):
             return ()
         return (SubmissionUnknown(order_id=self.id, at=at, attempt=self.attempts, cause=cause),)
 
@@ -366,6 +383,7 @@ class Order:
         if self.amendment is None:
             return ()
         asked = self.amendment
+        all_filled = bool(self.filled) and self.filled >= asked.quantity
         return (
             OrderAmended(
                 order_id=self.id,
@@ -373,8 +391,10 @@ class Order:
                 quantity=asked.quantity,
                 limit_price=asked.limit_price,
                 stop_price=asked.stop_price,
-                released=min(asked.reserved_spare, self.reserved),
-                closing_released=min(asked.closing_spare, self.closing),
+                released=self.reserved if all_filled else min(asked.reserved_spare, self.reserved),
+                closing_released=self.closing
+                if all_filled
+                else min(asked.closing_spare, self.closing),
             ),
         )
 
@@ -473,6 +493,7 @@ class Order:
                     "reserved": event.reserved,
                     "closing": event.closing,
                     "limits_version": event.limits_version,
+                    "venue": event.venue,
                 }
             case OrderRefused():
                 return {"reasons": event.reasons, "limits_version": event.limits_version}

@@ -30,6 +30,7 @@ from traderbot.domain.portfolio.events import (
     PortfolioOpened,
 )
 from traderbot.domain.portfolio.position import Position
+from traderbot.domain.portfolio.trading_memory import TradingMemory
 from traderbot.domain.shared.decimals import LIMIT, add
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.history import evolve, fold
@@ -76,6 +77,7 @@ class Portfolio:
     positions: MappingProxyType[Symbol, Position] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    memory: TradingMemory = field(default_factory=TradingMemory)  # what the risk gate asks about
     version: int = 1
 
     @staticmethod
@@ -262,14 +264,17 @@ class Portfolio:
                 old = self.cash_in(cash.currency)
                 new = Cash(old.free - cash, old.reserved + cash, old.collateral)
                 claimed = self._claimed(event.symbol, event)
-                return self._after(event, self._with(cash.currency, new), claimed)
+                memory = self.memory.reserved(event)
+                return self._after(event, self._with(cash.currency, new), claimed, memory)
             case ExposureReleased(cash=cash):
                 old = self.cash_in(cash.currency)
                 new = Cash(old.free + cash, old.reserved - cash, old.collateral)
                 claimed = self._claimed(event.symbol, event)
-                return self._after(event, self._with(cash.currency, new), claimed)
+                memory = self.memory.released(event)
+                return self._after(event, self._with(cash.currency, new), claimed, memory)
             case FillBooked():
-                return self._after(event, self._settled(event), self._booked(event))
+                memory = self.memory.filled(event, self.position_in(event.symbol).net)
+                return self._after(event, self._settled(event), self._booked(event), memory)
             case CashDeposited(amount=amount):
                 old = self.cash_in(amount.currency)
                 new = replace(old, free=old.free + amount)
@@ -291,6 +296,7 @@ class Portfolio:
         event: PortfolioEvent,
         cash: Mapping[Currency, Cash],
         positions: Mapping[Symbol, Position] | None = None,
+        memory: TradingMemory | None = None,
     ) -> Portfolio:
         return evolve(
             self,
@@ -298,6 +304,7 @@ class Portfolio:
             updated_at=event.at,
             cash=_read_only(cash),
             positions=self.positions if positions is None else _read_only(positions),
+            memory=memory or self.memory,
         )
 
     def _with(self, currency: Currency, cash: Cash) -> dict[Currency, Cash]:

@@ -1,58 +1,116 @@
-"""One small named function per limit. The gate asks all of them, in the order of `POLICIES`."""
+"""The gate's list: one small named function per limit, in the order they are asked.
+
+The order is that of docs/risk.md: may anything be sent; is it an order the venue can take; is it a
+duplicate; the one order; its price; the pace; the account; all accounts; the strategy; is the price
+it is measured with of now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final
 
-from traderbot.domain.orders.ticket import Check, Ticket
-from traderbot.domain.portfolio.portfolio import Portfolio
-from traderbot.domain.risk.limits import Limits
-from traderbot.domain.shared.values import Money, Price, Quantity, trusted_money
+from traderbot.domain.risk.exposure import RiskPolicy
+from traderbot.domain.risk.policies_account import (
+    daily_loss,
+    drawdown,
+    gross_exposure,
+    net_exposure,
+    position_notional,
+    sufficient_funds,
+    total_exposure,
+)
+from traderbot.domain.risk.policies_order import (
+    absolute_notional,
+    child_within_parent,
+    fresh_reference,
+    no_self_trade,
+    not_a_duplicate,
+    order_notional,
+    price_collar,
+    price_drift,
+    usual_quantity,
+)
+from traderbot.domain.risk.policies_pace import message_rate, open_orders, strategy_repeats
+from traderbot.domain.risk.policies_state import (
+    in_lots,
+    in_ticks,
+    known_symbol,
+    least_notional,
+    not_expired,
+    restricted_symbol,
+    supported,
+    trading_state,
+)
 
+POLICIES: Final[tuple[RiskPolicy, ...]] = (
+    # 1 may anything be sent
+    trading_state,
+    # 2 can the venue take it
+    restricted_symbol,
+    known_symbol,
+    supported,
+    in_ticks,
+    in_lots,
+    least_notional,
+    not_expired,
+    # 3 is it there already
+    not_a_duplicate,
+    # 4 the one order
+    order_notional,
+    absolute_notional,
+    usual_quantity,
+    child_within_parent,
+    no_self_trade,
+    # 5 its price
+    price_collar,
+    price_drift,
+    # 6 the pace
+    message_rate,
+    open_orders,
+    # 7 the account
+    sufficient_funds,
+    position_notional,
+    gross_exposure,
+    net_exposure,
+    daily_loss,
+    drawdown,
+    # 8 all accounts
+    total_exposure,
+    # 9 the strategy
+    strategy_repeats,
+    # 10 the price it is measured with
+    fresh_reference,
+)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
-    """What an order would do to a portfolio, measured before it is let through."""
-
-    ticket: Ticket
-    portfolio: Portfolio
-    limits: Limits
-    reference: Price
-    closing: Quantity  # the part that only reduces a position
-    opening_notional: Money  # the other part, at the reference
-    reserved: Money  # what it may cost at worst, fees included
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one policy saw, and whether it lets the order pass."""
-
-    check: Check
-    passed: bool
-
-
-RiskPolicy = Callable[[Exposure], Finding]
-
-
-def sufficient_funds(exposure: Exposure) -> Finding:
-    """Free cash covers the worst case. An order that only reduces a position needs none."""
-    free = exposure.portfolio.cash_in(exposure.reserved.currency).free
-    passed = not exposure.reserved or exposure.reserved <= free
-    return Finding(Check("INSUFFICIENT_FUNDS", str(free), str(exposure.reserved)), passed)
-
-
-def order_notional(exposure: Exposure) -> Finding:
-    """One order opens no more than the lower of a fixed amount and a share of equity."""
-    limits = exposure.limits
-    opening = exposure.opening_notional
-    equity = exposure.portfolio.equity_at_cost(opening.currency)
-    ceiling = min(
-        trusted_money(limits.order_notional_max, opening.currency),
-        equity.times(limits.order_notional_fraction),
-    )
-    passed = not opening or opening <= ceiling
-    return Finding(Check("ORDER_NOTIONAL_MAX", str(ceiling), str(opening)), passed)
-
-
-POLICIES: tuple[RiskPolicy, ...] = (sufficient_funds, order_notional)
+# Every code the gate may refuse an order with, in the order of `POLICIES`.
+CODES: Final = (
+    "TRADING_HALTED",
+    "TRADING_REDUCING",
+    "RESTRICTED_SYMBOL",
+    "UNKNOWN_SYMBOL",
+    "UNSUPPORTED_ORDER",
+    "INVALID_TICK",
+    "INVALID_LOT",
+    "MIN_NOTIONAL",
+    "EXPIRED_ORDER",
+    "DUPLICATE_ORDER",
+    "ORDER_NOTIONAL_MAX",
+    "ORDER_NOTIONAL_ABSOLUTE",
+    "ORDER_QTY_MAX",
+    "CHILD_EXCEEDS_PARENT",
+    "SELF_TRADE",
+    "PRICE_COLLAR",
+    "PRICE_COLLAR_CUMULATIVE",
+    "MESSAGE_RATE",
+    "OPEN_ORDERS_MAX",
+    "INSUFFICIENT_FUNDS",
+    "POSITION_NOTIONAL_MAX",
+    "GROSS_EXPOSURE_MAX",
+    "NET_EXPOSURE_MAX",
+    "DAILY_LOSS_MAX",
+    "DRAWDOWN_MAX",
+    "TOTAL_EXPOSURE_MAX",
+    "STRATEGY_REPEAT_MAX",
+    "REFERENCE_STALE",
+    "GATE_FAILED",
+)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from types import MappingProxyType
-from uuid import NAMESPACE_URL, uuid5
 
 from traderbot.domain.shared.decimals import subtract
 from traderbot.domain.shared.history import evolve, fold
@@ -24,8 +24,11 @@ _SENTENCE_LENGTH = 500
 
 
 def venue_account_id(venue: str, account: str) -> str:
-    """Return the id of the aggregate: the same on every machine."""
-    return str(uuid5(NAMESPACE_URL, f"traderbot:venue:{venue}:{account}"))
+    """Return the id of the aggregate, the same on every machine and fit for a path: `binance-5d…`.
+
+    The account's own name may hold anything that is printed, so it goes in as a digest.
+    """
+    return f"{venue}-{sha256(account.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, kw_only=True)

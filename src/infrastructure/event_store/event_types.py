@@ -40,7 +40,27 @@ from traderbot.domain.portfolio.events import (
     FillBooked,
     PortfolioOpened,
 )
+from traderbot.domain.risk.events import (
+    LimitChanged,
+    LimitReturned,
+    TradingHalted,
+    TradingReduced,
+    TradingResumed,
+)
+from traderbot.domain.simulation.events import (
+    PaperAccepted,
+    PaperAmended,
+    PaperBookOpened,
+    PaperCanceled,
+    PaperExpired,
+    PaperRejected,
+    PaperRested,
+    PaperTraded,
+    PaperTrailMoved,
+    PaperTriggered,
+)
 from traderbot.domain.users.events import UserDeactivated, UserRegistered
+from traderbot.domain.venues.events import BaselineRecorded, DifferenceEnded, DifferenceFound
 
 # name: (class, newest schema)
 EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
@@ -79,4 +99,22 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "operations.epoch_started": (EpochStarted, 1),
     "operations.parked_discarded": (ParkedDiscarded, 1),
     "market.bars_recorded": (BarsRecorded, 1),
+    "risk.halted": (TradingHalted, 1),
+    "risk.reduced": (TradingReduced, 1),
+    "risk.resumed": (TradingResumed, 1),
+    "risk.limit_changed": (LimitChanged, 1),
+    "risk.limit_returned": (LimitReturned, 1),
+    "paper.book_opened": (PaperBookOpened, 1),
+    "paper.accepted": (PaperAccepted, 1),
+    "paper.rejected": (PaperRejected, 1),
+    "paper.rested": (PaperRested, 1),
+    "paper.triggered": (PaperTriggered, 1),
+    "paper.trail_moved": (PaperTrailMoved, 1),
+    "paper.traded": (PaperTraded, 1),
+    "paper.canceled": (PaperCanceled, 1),
+    "paper.expired": (PaperExpired, 1),
+    "paper.amended": (PaperAmended, 1),
+    "venue.baseline_recorded": (BaselineRecorded, 1),
+    "venue.difference_found": (DifferenceFound, 1),
+    "venue.difference_ended": (DifferenceEnded, 1),
 }

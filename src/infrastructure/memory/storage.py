@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from sqlalchemy import Table
 
 from traderbot.application.errors import EmailTakenError
 from traderbot.application.ports.unit_of_work import Profile
-from traderbot.domain.shared.values import Price, Symbol
+from traderbot.domain.shared.decimals import EXACT, ZERO, add
+from traderbot.domain.shared.ids import PortfolioId
+from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.infrastructure.event_store.body import GENESIS
 from traderbot.infrastructure.memory.store import Key, Memory, keyed, version_of
 from traderbot.infrastructure.persistence.statements import Row
@@ -18,7 +21,7 @@ from traderbot.infrastructure.persistence.storage import (
     StaleStreamError,
     StoredStream,
 )
-from traderbot.infrastructure.persistence.tables import EventRow
+from traderbot.infrastructure.persistence.tables import BalanceRow, EventRow, OrderRow, PositionRow
 
 _NAMES = [column.name for column in EventRow.__table__.columns if column.name != "position"]
 _EVENT_ID, _STREAM_ID, _VERSION, _BODY, _LEAF_HASH = (
@@ -83,6 +86,28 @@ class MemoryTransaction:
         """Return the close of the newest bar."""
         return self._memory.latest_close(symbol)
 
+    def has_client_order_id(self, portfolio_id: PortfolioId, client_order_id: str) -> bool:
+        """Whether an order of that portfolio has the name."""
+        return any(
+            it.client_order_id == client_order_id and it.portfolio_id == portfolio_id
+            for it in self._memory.rows(OrderRow)
+        )
+
+    def at_risk(self, currency: Currency) -> Decimal:
+        """Return what all portfolios have at risk."""
+        reserved = (
+            it.reserved for it in self._memory.rows(BalanceRow) if it.currency == currency.code
+        )
+        costs = (
+            it.cost
+            for it in self._memory.rows(PositionRow)
+            if it.currency == currency.code and it.is_open
+        )
+        total = ZERO
+        for amount in (*reserved, *costs):
+            total = add(total, EXACT.abs(amount))
+        return total
+
     def write(self, changes: Changes) -> None:
         """Check all of it against what is there. Raises StaleStreamError, EmailTakenError."""
         memory = self._memory
@@ -90,7 +115,8 @@ class MemoryTransaction:
             msg = "an idempotency key was taken meanwhile"
             raise StaleStreamError(msg)
         expected = [(it.stream_id, it.expected) for it in changes.streams]
-        for stream_id, version in (*expected, *changes.unchanged):
+        absent = [(stream_id, 0) for stream_id in changes.absent]
+        for stream_id, version in (*expected, *changes.unchanged, *absent):
             if len(memory.streams.get(stream_id, ())) != version:
                 msg = f"{stream_id} moved on meanwhile"
                 raise StaleStreamError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from traderbot.application.ports.venue import WorkingOrder
@@ -17,7 +18,9 @@ from traderbot.application.views import (
     UserView,
 )
 from traderbot.domain.orders.lifecycle import OrderStatus
+from traderbot.domain.shared.decimals import sum_of
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
+from traderbot.domain.shared.values import Symbol, symbol
 from traderbot.infrastructure.memory.store import Memory
 from traderbot.infrastructure.persistence.mappers import (
     bot_run_view,
@@ -189,6 +192,24 @@ class MemoryViews:
             found = [] if row is None else self._working([row])
         return found[0] if found else None
 
+    def held(self, symbol: Symbol) -> Decimal:
+        """Return what all portfolios together hold of a symbol."""
+        base = symbol.code.partition("/")[0] if symbol.is_pair else None
+        with self._memory.reading:
+            amounts = [
+                it.quantity for it in self._memory.rows(PositionRow) if it.symbol == symbol.code
+            ]
+            for it in self._memory.rows(BalanceRow):
+                if it.currency == base:
+                    amounts += [it.free, it.reserved, it.collateral]
+        return sum_of(amounts)
+
+    def symbols_traded(self) -> Sequence[Symbol]:
+        """Return every symbol any portfolio has or had a position in, by name."""
+        with self._memory.reading:
+            codes = {it.symbol for it in self._memory.rows(PositionRow)}
+        return [symbol(code) for code in sorted(codes)]
+
     def sent_order(self, order_id: OrderId) -> WorkingOrder | None:
         """Return an order as the venue needs to know it, ended or not."""
         with self._memory.reading:
@@ -253,6 +274,7 @@ def _asked_for(row: OrderRow, which: OrderFilter) -> bool:
         and (which.side is None or which.side.value == row.side)
         and (which.placed_from is None or row.placed_at >= which.placed_from)
         and (which.placed_until is None or row.placed_at < which.placed_until)
+        and which.client_order_id in (None, row.client_order_id)
     )
 
 

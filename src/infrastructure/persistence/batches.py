@@ -146,7 +146,7 @@ class Batches:
                 transaction.commit()
             else:
                 # A refusal, or an answer without events, rests on what was read as much.
-                if changes.unchanged:
+                if changes.unchanged or changes.absent:
                     transaction.write(changes)
                 transaction.rollback()
         except OutcomeUnknownError:

@@ -80,6 +80,7 @@ def working_order(row: OrderRow, fills: int) -> WorkingOrder:
         updated_at=order.updated_at,
         client_order_id=order.venue_client_id,
         venue=order.venue,
+        account=order.account,
         venue_order_id=order.venue_order_id,
         status=order.status,
         cancel_requested=order.cancel_requested,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -10,12 +11,14 @@ from sqlalchemy import Engine
 
 from traderbot.application.errors import OutcomeUnknownError
 from traderbot.application.ports.unit_of_work import Profile
-from traderbot.domain.shared.ids import UserId
+from traderbot.domain.shared.decimals import canonical
+from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.instants import instant_text
-from traderbot.domain.shared.values import Price, Symbol
+from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.infrastructure.persistence.postgres_writing import writing
 from traderbot.infrastructure.persistence.statements import columns_of
 from traderbot.infrastructure.persistence.storage import (
+    GUARDING,
     Answer,
     Changes,
     StaleStreamError,
@@ -31,6 +34,15 @@ _ANSWERS = (
 )
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = %s"
 _LATEST = "SELECT close FROM bars WHERE symbol = %s ORDER BY at DESC LIMIT 1"
+_NAMED = "SELECT 1 FROM orders WHERE portfolio_id = %s AND client_order_id = %s"
+_AT_RISK = (
+    "SELECT coalesce(sum(amount), 0) FROM ("
+    "SELECT reserved AS amount FROM balances WHERE currency = %s UNION ALL "
+    "SELECT abs(cost) FROM positions WHERE currency = %s AND is_open) AS t"
+)
+# A scope of the gate that gets its first event has no row yet that others could have locked. So
+# its writer waits for all who are writing, and all who come then wait for it, and see its row.
+_BE_ALONE = "LOCK TABLE streams IN SHARE ROW EXCLUSIVE MODE"
 
 
 class PostgresStorage:
@@ -112,9 +124,21 @@ class PostgresTransaction:
         row = self._connection.execute(_LATEST, (symbol.code,)).fetchone()
         return None if row is None else Price(row[0])
 
+    def has_client_order_id(self, portfolio_id: PortfolioId, client_order_id: str) -> bool:
+        """Whether an order of that portfolio has the name."""
+        found = self._connection.execute(_NAMED, (portfolio_id, client_order_id)).fetchone()
+        return found is not None
+
+    def at_risk(self, currency: Currency) -> Decimal:
+        """Return what all portfolios have at risk."""
+        row = self._connection.execute(_AT_RISK, (currency.code, currency.code)).fetchone()
+        return Decimal(0) if row is None else canonical(row[0])
+
     def write(self, changes: Changes) -> None:
         """Write all of it with one statement. Raises StaleStreamError."""
         try:
+            if any(it.category == GUARDING and not it.expected for it in changes.streams):
+                self._connection.execute(_BE_ALONE)
             statement, values, expected = writing(changes)
             found = psycopg.RawCursor(self._connection).execute(statement, values, prepare=True)
             fits, counts = found.fetchone() or (False, [])

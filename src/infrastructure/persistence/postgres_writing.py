@@ -24,7 +24,7 @@ from traderbot.infrastructure.persistence.statements import (
     postgres_insert,
     postgres_upsert,
 )
-from traderbot.infrastructure.persistence.storage import Changes
+from traderbot.infrastructure.persistence.storage import GUARDING, Changes
 from traderbot.infrastructure.persistence.tables import (
     AnswerRow,
     Base,
@@ -45,7 +45,18 @@ _LOCKED: Final = (
     "WHERE locked.version = t.expected)"
 )
 _NOTHING_KNOWN: Final = "fits AS (SELECT true AS ok)"
+# Streams of the risk gate: every order reads them, so readers share the lock and only a halt waits
+# for all of them. They come first, for everybody, and those that do not exist must not by now.
+_GUARDED: Final = (
+    "guarded AS (SELECT stream_id, version FROM streams WHERE stream_id = ANY(%s::text[]) "
+    "ORDER BY stream_id FOR SHARE), "
+    "safe AS (SELECT (SELECT count(*) FROM guarded "
+    "JOIN unnest(%s::text[], %s::bigint[]) AS t(stream_id, expected) USING (stream_id) "
+    "WHERE guarded.version = t.expected) = %s::bigint AND NOT EXISTS "
+    "(SELECT 1 FROM streams WHERE stream_id = ANY(%s::text[])) AS ok)"
+)
 _FITS: Final = "(SELECT ok FROM fits)"
+_SAFE: Final = "(SELECT ok FROM safe) AND "
 _MOVED: Final = (
     "UPDATE streams s SET version = t.version, head_hash = t.head_hash "  # noqa: S608 - our own names
     "FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) AS t(stream_id, version, head_hash) "
@@ -70,7 +81,10 @@ def writing(changes: Changes) -> tuple[str, list[object], list[int]]:
     expected, and the counts.
     """
     grown = [it for it in changes.streams if it.expected]
-    known = [(it.stream_id, it.expected) for it in grown] + changes.unchanged
+    shared = [it for it in changes.unchanged if it[0].startswith(f"{GUARDING}-")]
+    held = [it for it in changes.unchanged if not it[0].startswith(f"{GUARDING}-")]
+    known = [(it.stream_id, it.expected) for it in grown] + held
+    guarded = bool(shared or changes.absent)
     begun = [
         (it.stream_id, it.category, it.version, it.head_hash, it.created_at)
         for it in changes.streams
@@ -93,6 +107,10 @@ def writing(changes: Changes) -> tuple[str, list[object], list[int]]:
     parts: list[Part] = []
     values: list[object] = []
     expected: list[int] = []
+    if guarded:
+        ids, versions = columns_of(shared) if shared else ("{}", "{}")
+        absent = columns_of([(it,) for it in changes.absent])[0] if changes.absent else "{}"
+        values += (ids, ids, versions, str(len(shared)), absent)
     if known:
         ids, versions = columns_of(known)
         values += (ids, str(len(known)), ids, versions)
@@ -104,7 +122,7 @@ def writing(changes: Changes) -> tuple[str, list[object], list[int]]:
         parts.append(Part(table, how, len(rows) if few else MANY))
         values += parameters_of(rows) if few else columns_of(rows)
         expected.append(len(rows))
-    return _statement(bool(known), tuple(parts)), values, expected
+    return _statement(bool(known), guarded, tuple(parts)), values, expected
 
 
 def _table(model: type[Base]) -> Table:
@@ -120,9 +138,12 @@ _PROFILES: Final = _table(ProfileRow)
 
 
 @lru_cache(maxsize=256)
-def _statement(known: bool, parts: tuple[Part, ...]) -> str:  # noqa: FBT001 - a key of the cache
+def _statement(known: bool, guarded: bool, parts: tuple[Part, ...]) -> str:  # noqa: FBT001 - keys of the cache
     named = {_name_of(part): _sql_of(part) for part in parts}
-    ctes = [_LOCKED if known else _NOTHING_KNOWN]
+    fits = _LOCKED if known else _NOTHING_KNOWN
+    if guarded:
+        fits = f"{_GUARDED}, " + fits.replace("fits AS (SELECT ", f"fits AS (SELECT {_SAFE}")
+    ctes = [fits]
     ctes += [f"{name} AS ({sql})" for name, sql in named.items()]
     if _name_of(Part(_EVENTS, "insert", 0)) in named:
         ctes.append(_QUEUED)

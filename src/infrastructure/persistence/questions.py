@@ -92,4 +92,6 @@ def asked(which: OrderFilter) -> list[ColumnElement[bool]]:
         conditions.append(OrderRow.placed_at >= which.placed_from)
     if which.placed_until is not None:
         conditions.append(OrderRow.placed_at < which.placed_until)
+    if which.client_order_id is not None:
+        conditions.append(OrderRow.client_order_id == which.client_order_id)
     return conditions

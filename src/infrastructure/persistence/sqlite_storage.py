@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine
 
 from traderbot.application.errors import EmailTakenError, OutcomeUnknownError
 from traderbot.application.ports.unit_of_work import Profile
-from traderbot.domain.shared.ids import UserId
+from traderbot.domain.shared.decimals import EXACT, ZERO, add
+from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.instants import instant, instant_text
-from traderbot.domain.shared.values import Price, Symbol
+from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.infrastructure.persistence.sqlite_gate import gate_of
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import sqlite_insert, sqlite_upsert
@@ -41,6 +43,12 @@ _ANSWERS = (
 )
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = ?"
 _LATEST = "SELECT close FROM bars WHERE symbol = ? ORDER BY at DESC LIMIT 1"
+_NAMED = "SELECT 1 FROM orders WHERE portfolio_id = ? AND client_order_id = ?"
+# Added up in Python: SQLite would make floats of the amounts.
+_AT_RISK = (
+    "SELECT reserved FROM balances WHERE currency = ? AND reserved <> '0' "
+    "UNION ALL SELECT cost FROM positions WHERE currency = ? AND is_open"
+)
 
 
 class SqliteStorage:
@@ -129,6 +137,18 @@ class SqliteTransaction:
         row = self._driver.execute(_LATEST, (symbol.code,)).fetchone()
         return None if row is None else Price(row[0])
 
+    def has_client_order_id(self, portfolio_id: PortfolioId, client_order_id: str) -> bool:
+        """Whether an order of that portfolio has the name."""
+        found = self._driver.execute(_NAMED, (portfolio_id, client_order_id)).fetchone()
+        return found is not None
+
+    def at_risk(self, currency: Currency) -> Decimal:
+        """Return what all portfolios have at risk."""
+        total = ZERO
+        for (amount,) in self._driver.execute(_AT_RISK, (currency.code, currency.code)):
+            total = add(total, EXACT.abs(Decimal(amount)))
+        return total
+
     def write(self, changes: Changes) -> None:
         """Write all of it. Raises StaleStreamError."""
         execute = self._driver.executemany
@@ -188,7 +208,7 @@ class SqliteTransaction:
         if moved and self._driver.executemany(_MOVE_STREAM, moved).rowcount != len(moved):
             msg = "a stream moved on meanwhile"
             raise StaleStreamError(msg)
-        # `unchanged` needs no look: since BEGIN IMMEDIATE nobody else has written.
+        # `unchanged` and `absent` need no look: since BEGIN IMMEDIATE nobody else has written.
 
     def _write_events(self, changes: Changes) -> None:
         if not changes.events:

@@ -20,9 +20,12 @@ from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.events import FillBooked
 from traderbot.domain.portfolio.ledger import postings
 from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.risk.control import RiskControl
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.instants import instant_text
+from traderbot.domain.simulation.book import Book
 from traderbot.domain.users.user import User
+from traderbot.domain.venues.venue_account import VenueAccount
 from traderbot.infrastructure.persistence.order_details import details_text
 from traderbot.infrastructure.persistence.statements import Row
 from traderbot.infrastructure.persistence.tables import (
@@ -247,4 +250,7 @@ _ROWS: dict[type, Callable[[Any, Any, Iterable[Versioned]], Rows]] = {
     BotRun: _bot_rows,
     Operations: _no_rows,
     BarSeries: _no_rows,
+    RiskControl: _no_rows,
+    Book: _no_rows,
+    VenueAccount: _no_rows,
 }

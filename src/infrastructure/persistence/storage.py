@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from decimal import Decimal
+from typing import Final, NamedTuple, Protocol
 
 from sqlalchemy import Table
 
 from traderbot.application.ports.unit_of_work import Profile
-from traderbot.domain.shared.values import Price, Symbol
+from traderbot.domain.shared.ids import PortfolioId
+from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.infrastructure.persistence.statements import Row
+
+# The category of streams that decide whether anything may be sent at all. Every order reads them,
+# and most of them do not exist: that they do not is a thing to hold on to as well.
+GUARDING: Final = "risk"
 
 
 class StaleStreamError(Exception):
@@ -46,6 +52,7 @@ class Changes:
     answers: list[Answer] = field(default_factory=list)
     streams: list[StreamChange] = field(default_factory=list)
     unchanged: list[tuple[str, int]] = field(default_factory=list)  # read, and decided upon
+    absent: list[str] = field(default_factory=list)  # looked for, not there, and decided upon
     events: list[Row] = field(default_factory=list)  # every column but the position
     profiles: list[Profile] = field(default_factory=list)
     upserts: dict[Table, list[Row]] = field(default_factory=dict)
@@ -76,6 +83,17 @@ class Transaction(Protocol):
 
     def latest_close(self, symbol: Symbol) -> Price | None:
         """Return the close of the newest bar of that symbol."""
+        ...
+
+    def has_client_order_id(self, portfolio_id: PortfolioId, client_order_id: str) -> bool:
+        """Whether an order of that portfolio has the name, as committed."""
+        ...
+
+    def at_risk(self, currency: Currency) -> Decimal:
+        """Return what all portfolios have at risk in a currency, as committed.
+
+        What open positions cost, regardless of their side, and what working orders have set aside.
+        """
         ...
 
     def write(self, changes: Changes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, select, tuple_
@@ -23,7 +24,9 @@ from traderbot.application.views import (
     TradeView,
     UserView,
 )
+from traderbot.domain.shared.decimals import sum_of
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
+from traderbot.domain.shared.values import Symbol, symbol
 from traderbot.infrastructure.persistence.mappers import (
     bot_run_view,
     order_view,
@@ -216,6 +219,25 @@ class SqlViews:
         """Return an order as the venue needs to know it, if it is open."""
         found = self._working(IS_OPEN, OrderRow.order_id == order_id)
         return found[0] if found else None
+
+    def held(self, symbol: Symbol) -> Decimal:
+        """Return what all portfolios together hold of a symbol."""
+        base = symbol.code.partition("/")[0] if symbol.is_pair else None
+        held = select(PositionRow.quantity).where(PositionRow.symbol == symbol.code)
+        cash = select(BalanceRow.free, BalanceRow.reserved, BalanceRow.collateral).where(
+            BalanceRow.currency == base
+        )
+        with self._reading() as connection:
+            amounts = list(connection.execute(held).scalars())
+            if base is not None:
+                amounts += [each for row in connection.execute(cash) for each in row]
+        return sum_of(amounts)
+
+    def symbols_traded(self) -> Sequence[Symbol]:
+        """Return every symbol any portfolio has or had a position in, by name."""
+        question = select(PositionRow.symbol).distinct()
+        with self._reading() as connection:
+            return [symbol(code) for code in sorted(connection.execute(question).scalars())]
 
     def sent_order(self, order_id: OrderId) -> WorkingOrder | None:
         """Return an order as the venue needs to know it, ended or not."""

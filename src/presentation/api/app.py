@@ -11,12 +11,14 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from slowapi.errors import RateLimitExceeded
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from traderbot.application.application import Application
 from traderbot.domain.shared.errors import TraderbotError
 from traderbot.presentation.api.backend import Backend
+from traderbot.presentation.api.client_address import ClientAddresses
 from traderbot.presentation.api.docs_pages import add_docs_pages
 from traderbot.presentation.api.errors import on_http_error, on_invalid, on_our_error
 from traderbot.presentation.api.middleware import (
@@ -29,6 +31,14 @@ from traderbot.presentation.api.middleware import (
     LastResortMiddleware,
     OriginsMiddleware,
 )
+from traderbot.presentation.api.rate_limits import HEADERS as RATE_HEADERS
+from traderbot.presentation.api.rate_limits import (
+    CountedRequest,
+    RateHeadersMiddleware,
+    RequestCounter,
+    on_rate_limited,
+)
+from traderbot.presentation.api.recent_tokens import RecentTokens
 from traderbot.presentation.api.route_map import map_routes
 from traderbot.presentation.api.routes import (
     admin,
@@ -37,6 +47,7 @@ from traderbot.presentation.api.routes import (
     health,
     orders,
     portfolios,
+    risk,
     strategies,
     users,
 )
@@ -48,16 +59,20 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     users.router,
     portfolios.router,
     orders.router,
+    risk.router,
     strategies.router,
     audit.router,
     admin.router,
     health.router,
 )
+# A probe comes from one address, every few seconds, and must hear the truth.
+_UNCOUNTED: Final[Sequence[APIRouter]] = (health.router,)
 _TAGS: Final = (
     ("auth", "Register, and exchange a password for a token."),
     ("users", "Who one is."),
     ("portfolios", "Cash and positions; pay in and out."),
     ("orders", "Place, find, cancel, and have explained."),
+    ("risk", "What the gate lets pass; stop trading, and let it go on."),
     ("strategies", "What bots can run."),
     ("audit", "The log itself: events, proofs, states as of then. To the role auditor all of it."),
     ("admin", "Who follows the log, and what they could not do. For the role admin only."),
@@ -81,6 +96,7 @@ class ApiOptions:
     cors_origins: Sequence[str] = ()
     trusted_hosts: Sequence[str] = ("localhost", "127.0.0.1")
     production: bool = False  # then browsers are told to come back over TLS only
+    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is believed
     docs: bool = True  # /docs, /redoc and /openapi.json
 
 
@@ -111,6 +127,7 @@ def create_app(application: Application | None, options: ApiOptions) -> FastAPI:
         generate_unique_id_function=_operation_id,
         exception_handlers={
             HTTPException: on_http_error,
+            RateLimitExceeded: on_rate_limited,
             RequestValidationError: on_invalid,
             TraderbotError: on_our_error,
         },
@@ -119,13 +136,22 @@ def create_app(application: Application | None, options: ApiOptions) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[] if router in _UNCOUNTED else [CountedRequest])
     if options.docs:
         add_docs_pages(app)
     app.state.route_map = map_routes(app, ROUTERS)
-    app.state.backend = None
+    app.state.backend = app.state.counter = app.state.limiter = None
     if application is not None:
-        app.state.backend = Backend(application, application.tokens())
+        tokens = RecentTokens(application.tokens())
+        app.state.backend = Backend(application, tokens)
+        app.state.counter = RequestCounter(
+            application.limiters(),
+            [it.endpoint for each in ROUTERS for it in each.routes if isinstance(it, APIRoute)],
+            tokens,
+            application.clock,
+            ClientAddresses(options.trusted_proxies),
+        )
+        app.state.limiter = app.state.counter.declared  # where slowapi's users look for it
     return app
 
 
@@ -138,21 +164,23 @@ def _middleware(application: Application | None, options: ApiOptions) -> list[Mi
     origins = Middleware(
         OriginsMiddleware,
         allow_origins=tuple(options.cors_origins),
-        allow_methods=("GET", "POST", "DELETE"),
+        allow_methods=("GET", "POST", "PUT", "DELETE"),
         allow_headers=(
             "Authorization",
             "Content-Type",
             "Idempotency-Key",
+            "If-Match",
             "If-None-Match",
             REQUEST_ID,
         ),
-        expose_headers=(REQUEST_ID, "ETag", "Retry-After"),
+        expose_headers=(REQUEST_ID, "ETag", "Retry-After", *RATE_HEADERS),
         max_age=600,
     )
     return [
         frame,
         *([origins] if options.cors_origins else []),
         Middleware(HostsMiddleware, tuple(options.trusted_hosts)),
+        Middleware(RateHeadersMiddleware),
         Middleware(BodyLimitMiddleware, MAX_BODY_BYTES),
         Middleware(LastResortMiddleware),
     ]

@@ -10,7 +10,7 @@ from traderbot.presentation.api.schemas.errors import FailureEnvelope
 from traderbot.presentation.api.schemas.values import EXAMPLE_INSTANT
 
 # Groups of codes, by what an operation does.
-ANY: Final = ("INVALID_HOST", "VALIDATION_ERROR", "INTERNAL_ERROR")
+ANY: Final = ("INVALID_HOST", "VALIDATION_ERROR", "RATE_LIMITED", "INTERNAL_ERROR")
 PRIVATE: Final = ("NOT_AUTHENTICATED", "INVALID_TOKEN", "DATABASE_UNAVAILABLE", "OVERLOADED")
 BODY: Final = ("BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "MALFORMED_JSON")
 WRITE: Final = ("CONFLICT", "OUTCOME_UNKNOWN", "CLOSED")

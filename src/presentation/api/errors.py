@@ -88,11 +88,20 @@ TABLE: Final[Mapping[str, Entry]] = {
     "NOT_ALLOWED": Entry(403, "This user may not do this"),
     "WEAK_PASSWORD": Entry(422, "The password breaks the policy"),
     "EMAIL_TAKEN": Entry(409, "Another user has this address"),
+    "RATE_LIMITED": Entry(429, "Too many requests", headers=_RETRY),
     # What is asked for.
     "NOT_FOUND": Entry(404, "There is no such thing"),
     "CONFLICT": Entry(409, "It was changed meanwhile", headers=_RETRY),
     "IDEMPOTENCY_KEY_REUSED": Entry(422, "The key was used for something else"),
     "ORDER_CLOSED": Entry(409, "The order has reached its end"),
+    "ORDER_NOT_SUBMITTABLE": Entry(409, "The venue has not answered yet", headers=_RETRY),
+    "CLIENT_ORDER_ID_TAKEN": Entry(409, "Another order of the portfolio has this client order id"),
+    "PLAN_CHANGED": Entry(409, "Another plan would be made by now"),
+    "PLAN_REFUSED": Entry(422, "The risk gate refuses an order of the plan"),
+    "TRADING_HALTED": Entry(409, "Trading is halted"),
+    "TRADING_REDUCING": Entry(409, "Only what makes a position smaller is sent"),
+    "INVALID_LIMIT": Entry(422, "There is no such limit, or it cannot be that"),
+    "PRECONDITION_FAILED": Entry(412, "It was changed since you saw it"),
     "INVALID_VALUE": Entry(422, "A value is not what it is meant to be"),
     "INVALID_TICKET": Entry(422, "The order contradicts itself"),
     "INVALID_TRANSFER": Entry(422, "The transfer makes no sense"),
@@ -130,6 +139,12 @@ TABLE: Final[Mapping[str, Entry]] = {
         503,
         "It may or may not have been written",
         said="the connection to the database broke; ask again with the same Idempotency-Key",
+        headers=_RETRY,
+    ),
+    "LATCH": Entry(
+        503,
+        "The latch cannot be put back",
+        said="the file that halts trading cannot be taken away; trading stays halted",
         headers=_RETRY,
     ),
     "NOT_DELIVERED": Entry(
@@ -207,6 +222,7 @@ _OF_STATUS: Final = {
     413: "BODY_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "VALIDATION_ERROR",
+    429: "RATE_LIMITED",
 }
 
 

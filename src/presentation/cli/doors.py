@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from traderbot.application.application import Application
 from traderbot.application.ports.health import Health
+from traderbot.application.ports.latch import Latch
 from traderbot.application.ports.what_if import WhatIfAnswer
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
@@ -95,6 +96,24 @@ class DemoReport:
     ok: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorSpeed:
+    """Nanoseconds a bar of one indicator takes: live, in one series, in a table of symbols."""
+
+    indicator: str
+    live: float
+    series: float
+    matrix: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorSpeeds:
+    """How fast this machine computes every indicator."""
+
+    compiled: bool
+    speeds: Sequence[IndicatorSpeed]
+
+
 class Doors(Protocol):
     """The ways into the program. `database` is a URL or a SQLite file; None asks the settings.
 
@@ -107,6 +126,10 @@ class Doors(Protocol):
 
     def application(self, database: str | None) -> AbstractContextManager[Application]:
         """Open a database that is there and has the newest schema; nothing is made or migrated."""
+        ...
+
+    def latch(self) -> Latch:
+        """Return the switch that halts trading without a database; nothing is opened for it."""
         ...
 
     def initialise(self, database: str | None) -> Installation:
@@ -174,6 +197,10 @@ class Doors(Protocol):
 
     def odd_bars(self, bars: Sequence[Bar]) -> Sequence[Oddity]:
         """Return what is odd about one series."""
+        ...
+
+    def indicator_speeds(self, bars: int, progress: Progress) -> IndicatorSpeeds:
+        """Measure every indicator on so many bars; nothing is opened for it."""
         ...
 
     def load_strategies(self, folder: Path | None) -> None:

@@ -60,6 +60,9 @@ _NEXT_STEPS = {
     "TREE_DAMAGED": "stop trading and run: traderbot audit verify",
     "CONFIGURATION": "see every problem with: traderbot config check",
     "EMAIL_TAKEN": "see who is there with: traderbot user list",
+    "TRADING_HALTED": "see why with: traderbot risk status",
+    "TRADING_REDUCING": "see why with: traderbot risk status",
+    "INVALID_LIMIT": "see them all with: traderbot risk limits",
     "NO_CHECKPOINT": "seal and sign what there is with: traderbot audit anchor",
     "NO_REFERENCE_PRICE": "import bars with `traderbot data import`, or give --limit-price",
     "IDEMPOTENCY_KEY_REUSED": "choose another --key",
@@ -76,6 +79,7 @@ def exit_code(error: BaseException) -> ExitCode:
     wrong_input = isinstance(error, InvalidValueError) or code_of(error) in {
         "INVALID_TICKET",
         "INVALID_TRANSFER",
+        "INVALID_LIMIT",
         "BAD_CURSOR",
         "NAIVE_TIME",
     }

@@ -44,6 +44,7 @@ NOUNS = (
     Noun("strategy", "strategies", "See which strategies there are."),
     Noun("order", "orders", "Place, cancel, list and show orders."),
     Noun("portfolio", "portfolios", "Open portfolios and move cash."),
+    Noun("risk", "risk", "See the limits, stop trading, let it go on."),
     Noun(
         "audit",
         "audit",
@@ -57,6 +58,7 @@ NOUNS = (
         ),
     ),
     Noun("events", "events", "See who follows the log, and decide what they could not do."),
+    Noun("bench", "bench", "Measure how fast this machine computes."),
     Noun("openapi", "openapi", "Print the schema of the REST API.", has_verbs=False),
     Noun("version", "version", "Say which version this is.", has_verbs=False),
 )

@@ -13,7 +13,9 @@ from traderbot.presentation.cli.session import Session
 from traderbot.presentation.cli.verb import About, Cursor, Database, Key, Limit, User, Verbs
 
 if TYPE_CHECKING:
+    from traderbot.application.application import Application
     from traderbot.application.views import OrderView
+    from traderbot.domain.shared.ids import UserId
 
 verbs = Verbs()
 
@@ -118,6 +120,47 @@ def place(
     return ExitCode.NO if order.status == "refused" else ExitCode.DONE
 
 
+@verbs.verb(
+    "amend",
+    example="traderbot order amend 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c --limit-price 151",
+)
+def amend(
+    session: Session,
+    order: OrderArgument,
+    *,
+    quantity: Annotated[
+        str | None, Option("The whole new quantity, what is filled included.", "QUANTITY")
+    ] = None,
+    limit_price: Annotated[str | None, Option("The new worst price.", "PRICE")] = None,
+    stop_price: Annotated[str | None, Option("Where it wakes up from now on.", "PRICE")] = None,
+    user: User = None,
+    database: Database = None,
+) -> int:
+    """Change what is not filled of an order, unless that breaks a limit of the risk gate.
+
+    What no venue has is changed at once, the rest when the venue says so. A change that is refused
+    is recorded, and the order stays as it was; the exit code is then 1.
+    """
+    from traderbot.application.commands.amend_order import AmendOrder
+    from traderbot.domain.shared.values import Quantity
+    from traderbot.presentation.cli.acting import acting_user, order_id, origin
+    from traderbot.presentation.cli.order_words import price_of
+
+    id_ = order_id(order)
+    units = None if quantity is None else Quantity(quantity)
+    limit, stop = price_of(limit_price), price_of(stop_price)
+    with session.doors.application(database) as application:
+        owner = acting_user(application, user)
+        command = AmendOrder(
+            owner_id=owner, order_id=id_, quantity=units, limit_price=limit, stop_price=stop
+        )
+        made = application.executor.run(command, origin(owner))
+    reasons = [(each.code, each.limit, each.value) for each in made.reasons]
+    told = [Table(("refused because of", "limit>", "value>"), reasons)] if reasons else []
+    session.answer(made, Facts([("change", made.outcome)]), *_parts(made.order), *told)
+    return ExitCode.NO if made.outcome == "refused" else ExitCode.DONE
+
+
 @verbs.verb("cancel", example="traderbot order cancel 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def cancel(
     session: Session,
@@ -150,6 +193,9 @@ def list_(
     symbol: Annotated[str | None, Option("Only orders of this symbol.", "SYMBOL")] = None,
     side: Annotated[SideName | None, Option("Only orders of this side.", "buy|sell")] = None,
     portfolio: Annotated[str | None, Option("Only orders of this portfolio.", "ID")] = None,
+    client_order_id: Annotated[
+        str | None, Option("Only orders with this name of your own.", "NAME")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     user: About = None,
@@ -169,6 +215,7 @@ def list_(
             status=OrderStatus(status) if status else None,
             symbol=symbol_of(symbol) if symbol else None,
             side=Side(side) if side else None,
+            client_order_id=client_order_id,
         )
         page = application.views.orders(which, limit=limit, cursor=cursor)
     headings = ("order", "placed", "side", "quantity>", "symbol", "limit>", "status", "filled>")
@@ -190,18 +237,53 @@ def list_(
 
 @verbs.verb("show", example="traderbot order show 0192f0c1-7a3e-7b52-8c11-2f3d4e5a6b7c")
 def show(
-    session: Session, order: OrderArgument, *, user: About = None, database: Database = None
+    session: Session,
+    order: Annotated[str | None, Argument("ORDER", "The order's id.")] = None,
+    *,
+    client_order_id: Annotated[
+        str | None, Option("Instead of the id: your own name for it.", "NAME")
+    ] = None,
+    portfolio: Annotated[
+        str | None, Option("Which portfolio's, where several know the name.", "ID")
+    ] = None,
+    user: About = None,
+    database: Database = None,
 ) -> None:
     """Show one order. Why it is there is told by: traderbot audit explain."""
     from traderbot.application.errors import NotFoundError
     from traderbot.presentation.cli.acting import asked_user, order_id
+    from traderbot.presentation.cli.errors import UsageError
 
-    id_ = order_id(order)
+    if (order is None) is (client_order_id is None):
+        raise UsageError("name the order: by its id, or with --client-order-id NAME")
     with session.doors.application(database) as application:
-        found = application.views.order(asked_user(application, user), id_)
+        owner = asked_user(application, user)
+        if order is not None:
+            found = application.views.order(owner, order_id(order))
+        else:
+            found = _named(application, owner, client_order_id, portfolio)
     if found is None:
-        raise NotFoundError("order", id_)
+        raise NotFoundError("order", order or f"with the client order id {client_order_id}")
     session.answer(found, *_parts(found))
+
+
+def _named(
+    application: Application, owner: UserId | None, name: str | None, portfolio: str | None
+) -> OrderView | None:
+    """Return the order with that name, if there is just one. Raises UsageError for several."""
+    from traderbot.application.ports.views import OrderFilter
+    from traderbot.presentation.cli.acting import portfolio_id
+    from traderbot.presentation.cli.errors import UsageError
+
+    which = OrderFilter(
+        owner_id=owner,
+        client_order_id=name,
+        portfolio_id=portfolio_id(portfolio) if portfolio else None,
+    )
+    found = application.views.orders(which, limit=2).items
+    if len(found) > 1:
+        raise UsageError("several portfolios have such an order; name one with --portfolio ID")
+    return found[0] if found else None
 
 
 def _parts(order: OrderView) -> list[Part]:
@@ -226,6 +308,8 @@ def _parts(order: OrderView) -> list[Part]:
         facts.append(("your name", order.client_order_id))
     if order.parent_id is not None:
         facts.append(("exit of", order.parent_id))
+    if order.oco_group is not None:
+        facts.append(("one of", order.oco_group))
     reasons = [(each.code, each.limit, each.value) for each in order.reasons]
     if not reasons:
         return [Facts(facts)]

@@ -40,6 +40,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     default: object = None
     required: bool = False
+    repeated: bool = False  # said as often as there are values; its function takes a list
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,6 +60,9 @@ def parameters_of(function: Callable[..., object]) -> tuple[Parameter, ...]:
 
 def _parameter(each: inspect.Parameter) -> Parameter:
     kind, declared = _taken_apart(each.annotation)
+    repeated = get_origin(kind) is list and isinstance(declared, Option)
+    if repeated:
+        (kind,) = get_args(kind)
     choices: tuple[str, ...] = ()
     if get_origin(kind) is Literal:
         kind, choices = str, get_args(kind)
@@ -73,6 +77,7 @@ def _parameter(each: inspect.Parameter) -> Parameter:
         choices=choices,
         default=None if required else each.default,
         required=required,
+        repeated=repeated,
     )
 
 
@@ -82,5 +87,5 @@ def _taken_apart(annotation: Any) -> tuple[Any, Argument | Option | None]:  # no
         return annotation, None
     kind, declared = get_args(annotation)
     bare = [each for each in get_args(kind) if each is not NoneType]
-    may_be_absent = get_origin(kind) is not Literal and len(bare) == 1
+    may_be_absent = get_origin(kind) not in {Literal, list} and len(bare) == 1
     return (bare[0] if may_be_absent else kind), declared

@@ -78,6 +78,8 @@ def _add(parser: _Parser, each: Parameter) -> None:
             how |= {"nargs": "?", "default": each.default}
         parser.add_argument(each.key, **how)
     else:
+        if each.repeated:
+            how["action"] = "append"
         parser.add_argument(
             each.names[0], dest=each.key, default=each.default, required=each.required, **how
         )

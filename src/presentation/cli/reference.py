@@ -30,7 +30,8 @@ Written by the program itself: `python -m traderbot.presentation.cli.reference >
   130 after Ctrl-C.
 - An error is a sentence on stderr with the next step. With `--json` it is on stdout as well:
   `{"success": false, "error": {"code", "message", "timestamp", "next_step"?, "details"?}}`.
-- Nothing is ever asked, but a password that is missing, and that only at a terminal.
+- Nothing is ever asked, but a password that is missing, and whether to carry a plan out, and that
+  only at a terminal.
 - `--database URL|FILE` names the database; without it the one of the settings
   ([configuration.md](configuration.md)) is used. A bare path is a SQLite file. Only `init`,
   `db upgrade` and `demo` make a database; only the first two change the schema of one.

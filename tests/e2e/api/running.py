@@ -25,6 +25,8 @@ from traderbot.presentation.api.server import Listening, serve
 SECRET = "not-a-secret-but-long-enough-for-tests"
 PASSWORD = "correct horse battery staple"
 MISSING_ID = "0199a1b2-0000-7000-8000-00000000dead"
+# One address sends all that is tested; limits have tests of their own.
+MANY = dict.fromkeys(("api", "trading", "risk", "login", "cancel", "halt"), "100000/minute")
 _numbers = count(1)
 
 Json = dict[str, Any]
@@ -45,6 +47,7 @@ def settings_in(folder: Path, url: str | None = None, secret: str = SECRET) -> S
             "data": {"dir": str(folder)},
             "database": {"url": url} if url else {},
             "auth": {"secret_key": secret},
+            "limits": MANY,
         },
     )
 

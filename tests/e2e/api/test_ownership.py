@@ -45,6 +45,7 @@ def victim(ada: Person, server: Server) -> Victim:
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/orders/{order}", None),
     ("DELETE", "/orders/{order}", None),
+    ("PATCH", "/orders/{order}", {"quantity": "5"}),
     ("GET", "/orders/{order}/events", None),
     ("GET", "/orders/{order}/explanation", None),
     ("GET", "/audit/events/{event}", None),
@@ -53,6 +54,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/portfolios/{portfolio}/positions", None),
     ("POST", "/portfolios/{portfolio}/deposits", MONEY),
     ("POST", "/portfolios/{portfolio}/withdrawals", MONEY),
+    ("POST", "/portfolios/{portfolio}/rebalance", {"targets": {"AAPL": "0.1"}}),
     ("POST", "/orders", an_order("{portfolio}")),
 ]
 

@@ -59,8 +59,9 @@ def test_an_order_goes_all_the_way(grace: Person) -> None:
 
 def test_it_is_ready(on_postgres: Server) -> None:
     with on_postgres.client() as client:
-        (check,) = answered(client.get("/health/ready"), 200)["checks"]
-        assert check["message"].startswith("postgresql")
+        database, sealing = answered(client.get("/health/ready"), 200)["checks"]
+        assert database["message"].startswith("postgresql")
+        assert sealing["ok"]
 
 
 @pytest.mark.parametrize("field", ["name", "cash"])

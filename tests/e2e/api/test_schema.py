@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.builders import a_bar
 from tests.e2e.api.running import Json, Person, Server, answered, put_aside
 from traderbot.presentation.api.openapi import openapi_schema
 from traderbot.presentation.api.schemas.values import (
@@ -53,10 +54,11 @@ def test_operations_have_stable_names() -> None:
         "audit_events", "audit_health", "audit_proof", "audit_replay", "audit_vkey",
         "auth_register", "auth_token",
         "health_live", "health_ready", "health_report",
-        "orders_cancel", "orders_create", "orders_events", "orders_explain", "orders_get",
-        "orders_list", "portfolios_deposit", "portfolios_get", "portfolios_list",
-        "portfolios_open", "portfolios_positions", "portfolios_withdraw", "strategies_list",
-        "users_me",
+        "orders_amend", "orders_cancel", "orders_create", "orders_events", "orders_explain",
+        "orders_get", "orders_list", "portfolios_deposit", "portfolios_get", "portfolios_list",
+        "portfolios_open", "portfolios_positions", "portfolios_rebalance", "portfolios_withdraw",
+        "risk_alerts", "risk_analysis", "risk_change_limits", "risk_halt", "risk_limits",
+        "risk_resume", "risk_status", "strategies_list", "users_me",
     ]  # fmt: skip
 
 
@@ -108,8 +110,11 @@ def _references(part: Any) -> Iterator[str]:
 STORY = [
     "auth_register", "auth_token", "users_me", "portfolios_open", "portfolios_list",
     "portfolios_get", "portfolios_positions", "portfolios_deposit", "portfolios_withdraw",
-    "orders_create", "orders_list", "orders_get", "orders_events", "orders_explain",
-    "orders_cancel", "strategies_list", "health_report", "health_live", "health_ready",
+    "portfolios_rebalance", "orders_create", "orders_list", "orders_get", "orders_events",
+    "orders_explain", "orders_amend",
+    "risk_analysis", "risk_limits", "risk_change_limits", "risk_halt", "risk_status", "risk_alerts",
+    "risk_resume", "orders_cancel", "strategies_list", "health_report", "health_live",
+    "health_ready",
     "audit_events", "audit_event", "audit_checkpoint", "audit_proof", "audit_vkey", "audit_replay",
     "audit_health", "admin_subscriptions", "admin_parked_events", "admin_parked_event",
     "admin_retry_parked_event", "admin_discard_parked_event",
@@ -120,6 +125,8 @@ def test_every_example_works_as_it_stands(server: Server, admin: Person) -> None
     """Send each request example; only ids are exchanged for those the run has made."""
     for index in (1, 2):
         put_aside(server, "examples", index, key=f"stream-{index}")
+    for code in ("AAPL", "IBM"):  # a plan to rebalance asks for their prices
+        server.program.application.bars.add([a_bar(symbol_code=code)])
     by_id = {
         operation["operationId"]: (path, method, operation)
         for path, method, operation in OPERATIONS

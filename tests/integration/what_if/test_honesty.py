@@ -129,7 +129,7 @@ def test_other_settings_than_then_are_noticed_and_can_be_named(
     then = {"limits": {"order_notional_max": "10000"}, "fee_bps": "10"}
     assert is_the_same(ask(story[0], json.dumps({"in_force": then}), now))
     slipped = change(slippage_bps="6").of(IN_FORCE)
-    with pytest.raises(UnanswerableError, match=r"order.filled .* different: fill"):
+    with pytest.raises(UnanswerableError, match=r"paper.traded .* different: "):
         ask(sqlite_traded.url, in_force=slipped)
 
 

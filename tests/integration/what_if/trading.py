@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from heapq import merge
@@ -19,19 +19,22 @@ from traderbot.application.commands.market import RecordBars
 from traderbot.application.commands.operations import DiscardParked, RecordEpoch
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import OpenPortfolio
+from traderbot.application.commands.record_fill import RecordAcceptance
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.venue import Acknowledged, WorkingOrder
 from traderbot.application.ports.what_if import WhatIfAnswer
 from traderbot.application.views import BotRunView
 from traderbot.bootstrap import Traderbot
 from traderbot.domain.market.bar_series import digest_of
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
-from traderbot.domain.orders.ticket import OrderKind, Side, Ticket
+from traderbot.domain.orders.order import PendingAmendment
+from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
-from traderbot.domain.shared.values import Money, Price, Quantity, symbol
+from traderbot.domain.shared.values import USD, Money, Price, Quantity, symbol
 from traderbot.domain.strategies.registry import StrategyRegistry
 from traderbot.infrastructure.brokers.paper_venue import Costs
 from traderbot.infrastructure.event_store.log_reader import snapshot
@@ -143,6 +146,7 @@ class Diversions:
         self.by_hand: list[OrderId] = []
         self.refused: list[OrderId] = []
         self.canceled: list[OrderId] = []
+        self.kinds: list[WorkingOrder] = []
 
     def __call__(
         self, number: int, application: Application, traded: Traded, clock: ReplayClock
@@ -184,6 +188,8 @@ class Diversions:
                 working = application.views.working_order(order_id)
                 assert working is not None
                 application.venue.submit(working)
+        if number in (50, 52, 60):
+            self._at_the_paper_venue(number, application, portfolio_id, owner)
         if number == 20:
             self.refused.append(place("100000", None, "GOOG"))
             self.refused.append(place("150", None, "GOOG"))
@@ -197,6 +203,59 @@ class Diversions:
             run(correction, ORIGIN)
             self._operate(run)
         clock.move_to(clock.now() + timedelta(seconds=1))
+
+    def _at_the_paper_venue(
+        self, number: int, application: Application, portfolio_id: PortfolioId, owner: UserId
+    ) -> None:
+        """Let orders of all kinds meet the market, be changed and be asked back."""
+        run, venue, views = application.executor.run, application.venue, application.views
+        if number == 50:
+            kinds: list[dict[str, Any]] = [
+                {"limit_price": Price(1), "time_in_force": TimeInForce.DAY},
+                {"limit_price": Price(1), "time_in_force": TimeInForce.FOK},
+                {"limit_price": Price(1000), "post_only": True},
+                {"limit_price": Price(2)},
+                {"limit_price": Price(3)},
+                {"kind": OrderKind.STOP, "stop_price": Price(1)},
+                {"kind": OrderKind.TRAILING_STOP, "trail": Price(5)},
+            ]
+            for said in kinds:
+                ticket = Ticket(
+                    portfolio_id=portfolio_id,
+                    symbol=symbol("IBM"),
+                    side=Side.BUY,
+                    quantity=Quantity(1),
+                    **{"kind": OrderKind.LIMIT, **said},
+                )
+                placed = run(PlaceOrder(owner_id=owner, ticket=ticket), ORIGIN)
+                working = views.working_order(OrderId(placed.order_id))
+                assert working is not None
+                answer = venue.submit(working)
+                assert isinstance(answer, Acknowledged)
+                self.kinds.append(working)
+                accepted = RecordAcceptance(
+                    order_id=working.order_id,
+                    venue=venue.name,
+                    venue_order_id=answer.order.venue_order_id,
+                    at=application.clock.now(),
+                )
+                run(accepted, ORIGIN)
+        nothing = Money.zero(USD)
+        if number == 52:
+            amendment = PendingAmendment(
+                quantity=Quantity(1),
+                limit_price=Price("2.5"),
+                stop_price=None,
+                reserved_more=nothing,
+                reserved_spare=nothing,
+                closing_more=Quantity(0),
+                closing_spare=Quantity(0),
+            )
+            assert isinstance(
+                venue.amend(replace(self.kinds[3], amendment=amendment)), Acknowledged
+            )
+        if number == 60:
+            run(CancelOrder(owner_id=owner, order_id=self.kinds[4].order_id), ORIGIN)
 
     @staticmethod
     def _operate(run: Callable[..., Any]) -> None:

@@ -13,28 +13,43 @@ from tests.builders import NOON, a_bar
 from traderbot.application.bot_runner import BotRunner
 from traderbot.application.commands.bots import DecideOnBar, StartBot, StopBot
 from traderbot.application.commands.cancel_order import CancelOrder
+from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import OpenPortfolio, Withdraw
 from traderbot.application.commands.record_fill import RecordFill
 from traderbot.application.commands.users import DeactivateUser, RegisterUser
-from traderbot.application.errors import DatabaseUnavailableError, NotAllowedError
+from traderbot.application.errors import (
+    DatabaseUnavailableError,
+    NotAllowedError,
+    VenueUnavailableError,
+)
+from traderbot.application.paper_desk import WritingPaperDesk
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.venue import (
+    Denied,
+    NotSent,
+    SubmitAnswer,
+    Unclear,
+    WorkingOrder,
+)
 from traderbot.application.ports.views import OrderFilter
 from traderbot.application.use_cases import UseCases
 from traderbot.application.views import BotRunView
 from traderbot.domain.bots.errors import BotStoppedError
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.orders.ticket import OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
-from traderbot.domain.shared.values import Money, symbol
+from traderbot.domain.shared.values import Money, Price, Quantity, symbol
 from traderbot.domain.strategies.strategy import (
     BaseStrategy,
     StrategyContext,
     StrategyResult,
     TickerData,
 )
-from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
+from traderbot.infrastructure.brokers.paper_books import MemoryPaperBooks
+from traderbot.infrastructure.brokers.paper_venue import PaperVenue
 from traderbot.infrastructure.event_bus import EventBus
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.memory.storage import MemoryStorage
@@ -92,7 +107,8 @@ class Stage:
             ),
             ORIGIN,
         )
-        self.venue = PaperVenue(Costs())
+        books = MemoryPaperBooks(self.memory, EventCodec())
+        self.venue = PaperVenue(WritingPaperDesk(self.writer), books, clock)
         self.strategy = Scripted()
 
     def runner(self) -> BotRunner:
@@ -263,3 +279,88 @@ def test_a_dictionary_that_changes_later_changes_no_bot(stage: Stage) -> None:
     found = stage.views.bot_run(None, BotRunId(run.bot_run_id))
     assert found is not None
     assert found.parameters == command.parameters == {"rsi_period": "14"}
+
+
+def place(stage: Stage, **said: Any) -> OrderId:
+    """Place an order by hand, and hand it to the venue without telling the books."""
+    ticket = Ticket(
+        portfolio_id=stage.portfolio_id,
+        symbol=symbol("AAPL"),
+        **{"side": Side.BUY, "quantity": Quantity(2), "kind": OrderKind.LIMIT, **said},
+    )
+    command = PlaceOrder(owner_id=stage.owner, ticket=ticket, reference=Price(100))
+    order_id = OrderId(stage.writer.run(command, ORIGIN).order_id)
+    working = stage.views.working_order(order_id)
+    assert working is not None
+    stage.venue.submit(working)
+    return order_id
+
+
+def test_whatever_the_venue_does_with_an_order_is_recorded(stage: Stage) -> None:
+    ids = {
+        "rejected": place(stage, limit_price=Price(101), post_only=True),
+        "expired": place(
+            stage,
+            limit_price=Price(50),
+            time_in_force=TimeInForce.GTD,
+            expires_at=NOON + timedelta(minutes=90),
+        ),
+        "canceled": place(stage, limit_price=Price(51), time_in_force=TimeInForce.FOK),
+        "filled": place(stage, kind=OrderKind.STOP, stop_price=Price(105)),
+    }
+    runner = stage.runner()
+    for bar in bars("HOLD", "HOLD", "HOLD"):
+        runner.on_bar(bar)
+    shown = {order.order_id: order for order in stage.views.orders(OrderFilter()).items}
+    assert {name: shown[id_].status for name, id_ in ids.items()} == {name: name for name in ids}
+    assert shown[ids["filled"]].average_price == "105.06"
+    portfolio = stage.views.portfolio(None, stage.portfolio_id)
+    assert portfolio is not None
+    assert portfolio.balances[0].reserved == "0"
+
+
+def test_a_runner_that_begins_finds_what_was_traded_and_never_recorded(stage: Stage) -> None:
+    filled, ended = place(stage, limit_price=Price(101)), place(stage, limit_price=Price(50))
+    stage.venue.on_bar(bars("HOLD")[0])  # and whoever showed it is gone
+    stage.venue.forget(ended, symbol("AAPL"))
+    stage.runner().on_bar(bars("HOLD", "HOLD")[1])
+    shown = {order.order_id: order for order in stage.views.orders(OrderFilter()).items}
+    assert (shown[filled].status, shown[filled].average_price) == ("filled", "100")
+    assert shown[ended].status == "canceled"
+
+
+class Saying:
+    """A paper venue that says something else of a submission."""
+
+    def __init__(self, stage: Stage, *answers: SubmitAnswer) -> None:
+        self._venue = stage.venue
+        self._answers = list(answers)
+
+    def submit(self, order: WorkingOrder) -> SubmitAnswer:
+        return self._answers.pop(0) if self._answers else self._venue.submit(order)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+
+def test_an_order_the_venue_does_not_want_is_rejected(stage: Stage) -> None:
+    venue: Any = Saying(stage, Denied(code="CLOSED", reason="on holiday", raw="{}"))
+    runner = BotRunner(stage.run, stage.strategy, stage.writer, venue, stage.views)
+    runner.on_bar(bars("BUY")[0])
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert order.status == "rejected"
+
+
+@pytest.mark.parametrize("answer", [Unclear(cause="no answer"), NotSent(reason="no line")])
+def test_a_submission_nobody_heard_of_is_made_again_with_the_same_bar(
+    stage: Stage, answer: SubmitAnswer
+) -> None:
+    venue: Any = Saying(stage, answer)
+    runner = BotRunner(stage.run, stage.strategy, stage.writer, venue, stage.views)
+    first, second = bars("BUY", "HOLD")
+    with pytest.raises(VenueUnavailableError, match="may be at paper or not: no"):
+        runner.on_bar(first)
+    runner.on_bar(first)
+    runner.on_bar(second)
+    (order,) = stage.views.orders(OrderFilter()).items
+    assert order.status == "filled"

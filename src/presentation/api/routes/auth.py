@@ -11,6 +11,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 from traderbot.application.errors import WrongCredentialsError
 from traderbot.application.password_policy import check_password_policy
 from traderbot.application.ports.commands import Origin
+from traderbot.application.ports.rate_limiter import LimitGroup
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.views import Credentials
 from traderbot.domain.shared.errors import InvalidValueError
@@ -21,6 +22,7 @@ from traderbot.presentation.api.documentation import ANY, BODY, WRITE, failures
 from traderbot.presentation.api.errors import ApiError
 from traderbot.presentation.api.frame import frame_of
 from traderbot.presentation.api.json_body import StrictRoute
+from traderbot.presentation.api.rate_limits import CountedAccount, limited
 from traderbot.presentation.api.schemas.users import RegisterBody, TokenOut, UserOut
 from traderbot.presentation.api.schemas.values import MAX_PASSWORD
 
@@ -37,6 +39,7 @@ router = APIRouter(
         ANY, BODY, WRITE, "WEAK_PASSWORD", "EMAIL_TAKEN", "DATABASE_UNAVAILABLE", "OVERLOADED"
     ),
 )
+@limited(LimitGroup.REGISTER)
 async def register(body: RegisterBody, request: Request, use: Uses) -> UserOut:
     """Register a trader. No other role can be had this way."""
     check_password_policy(body.password)
@@ -59,7 +62,7 @@ async def _no_name_twice(request: Request) -> None:
 @router.post(
     "/token",
     name="token",
-    dependencies=[Depends(_no_name_twice)],
+    dependencies=[Depends(_no_name_twice), CountedAccount],
     form_limits={"max_fields": 10, "max_part_size": 4096},
     responses=failures(
         ANY,
@@ -71,6 +74,7 @@ async def _no_name_twice(request: Request) -> None:
         "OVERLOADED",
     ),
 )
+@limited(LimitGroup.LOGIN)
 async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], use: Uses) -> TokenOut:
     """Exchange an e-mail address and a password for an access token.
 

@@ -1,4 +1,4 @@
-"""Orders: place, find, cancel, and have them explained."""
+"""Orders: place, find, change, cancel, and have them explained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import Query as InQuery
 
 from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.errors import NotFoundError
+from traderbot.application.ports.rate_limiter import LimitGroup
 from traderbot.domain.shared.ids import OrderId, UserId
 from traderbot.presentation.api.auth import (
     AuditedOwner,
@@ -20,7 +21,10 @@ from traderbot.presentation.api.backend import Uses
 from traderbot.presentation.api.dependencies import CleanQuery, KeyedOrigin, PlainOrigin
 from traderbot.presentation.api.documentation import ANY, BODY, KEYED, PRIVATE, WRITE, failures
 from traderbot.presentation.api.json_body import StrictRoute
+from traderbot.presentation.api.rate_limits import limited
 from traderbot.presentation.api.schemas.orders import (
+    AmendmentOut,
+    AmendOrderBody,
     ExplanationOut,
     OrderEvents,
     OrderOut,
@@ -53,8 +57,10 @@ _STORY = (*ANY, *PRIVATE, "NOT_FOUND", "CORRUPT_HISTORY")
         "NOT_FOUND",
         "INVALID_TICKET",
         "NO_REFERENCE_PRICE",
+        "CLIENT_ORDER_ID_TAKEN",
     ),
 )
+@limited(LimitGroup.TRADING)
 async def place_order(
     body: PlaceOrderBody, trader: CurrentTrader, origin: KeyedOrigin, use: Uses
 ) -> OrderOut:
@@ -86,11 +92,44 @@ async def get_order(order_id: OrderIdPath, user: CurrentUser, use: Uses) -> Orde
     return OrderOut.of(found)
 
 
+@router.patch(
+    "/{order_id}",
+    name="amend",
+    responses=failures(
+        ANY,
+        PRIVATE,
+        BODY,
+        WRITE,
+        "NOT_ALLOWED",
+        "NOT_FOUND",
+        "INVALID_TICKET",
+        "ORDER_CLOSED",
+        "ORDER_NOT_SUBMITTABLE",
+        "NO_REFERENCE_PRICE",
+    ),
+)
+@limited(LimitGroup.TRADING)
+async def amend_order(
+    order_id: OrderIdPath,
+    body: AmendOrderBody,
+    trader: CurrentTrader,
+    origin: PlainOrigin,
+    use: Uses,
+) -> AmendmentOut:
+    """Change what is not filled of an order. One a venue has is changed when the venue says so.
+
+    A change that breaks a limit leaves the order as it was: the outcome is `refused`.
+    """
+    command = body.to_command(UserId(trader.user_id), OrderId(order_id))
+    return AmendmentOut.of(await use.execute(command, origin))
+
+
 @router.delete(
     "/{order_id}",
     name="cancel",
     responses=failures(ANY, PRIVATE, WRITE, "NOT_ALLOWED", "NOT_FOUND", "ORDER_CLOSED"),
 )
+@limited(LimitGroup.CANCEL)
 async def cancel_order(
     order_id: OrderIdPath, trader: CurrentTrader, origin: PlainOrigin, use: Uses
 ) -> OrderOut:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi import Query as InQuery
 
 from traderbot.application.errors import NotFoundError
+from traderbot.application.ports.rate_limiter import LimitGroup
 from traderbot.application.views import PortfolioView
 from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.presentation.api.auth import CurrentTrader, CurrentUser, current_user
 from traderbot.presentation.api.backend import Backend, Uses
 from traderbot.presentation.api.dependencies import CleanQuery, KeyedOrigin, PerhapsKeyedOrigin
 from traderbot.presentation.api.documentation import ANY, BODY, KEYED, PRIVATE, WRITE, failures
+from traderbot.presentation.api.errors import ApiError
 from traderbot.presentation.api.json_body import StrictRoute
+from traderbot.presentation.api.rate_limits import limited
 from traderbot.presentation.api.schemas.portfolios import (
     MoneyBody,
     OpenPortfolioBody,
@@ -25,6 +29,7 @@ from traderbot.presentation.api.schemas.portfolios import (
     PositionsOut,
     PositionsQuery,
 )
+from traderbot.presentation.api.schemas.rebalancing import RebalanceBody, RebalancingOut
 from traderbot.presentation.api.schemas.values import PortfolioIdPath
 
 router = APIRouter(
@@ -104,6 +109,7 @@ async def list_positions(
 @router.post(
     "/{portfolio_id}/deposits", name="deposit", status_code=201, responses=failures(_TRANSFER)
 )
+@limited(LimitGroup.TRADING)
 async def deposit(
     portfolio_id: PortfolioIdPath,
     body: MoneyBody,
@@ -122,6 +128,7 @@ async def deposit(
     status_code=201,
     responses=failures(_TRANSFER, "INSUFFICIENT_FUNDS"),
 )
+@limited(LimitGroup.TRADING)
 async def withdraw(
     portfolio_id: PortfolioIdPath,
     body: MoneyBody,
@@ -132,6 +139,44 @@ async def withdraw(
     """Pay money out. Answers with the portfolio after it."""
     command = body.to_withdrawal(UserId(trader.user_id), PortfolioId(portfolio_id))
     return PortfolioOut.of(await use.execute(command, origin))
+
+
+@router.post(
+    "/{portfolio_id}/rebalance",
+    name="rebalance",
+    responses=failures(
+        ANY,
+        PRIVATE,
+        BODY,
+        WRITE,
+        KEYED,
+        "NOT_ALLOWED",
+        "NOT_FOUND",
+        "INVALID_VALUE",
+        "NO_REFERENCE_PRICE",
+        "PLAN_CHANGED",
+        "PLAN_REFUSED",
+    ),
+)
+@limited(LimitGroup.TRADING)
+async def rebalance(
+    portfolio_id: PortfolioIdPath,
+    body: RebalanceBody,
+    trader: CurrentTrader,
+    origin: PerhapsKeyedOrigin,
+    use: Uses,
+) -> RebalancingOut:
+    """Plan the orders that bring a portfolio to target weights, or carry such a plan out.
+
+    Without `execute` nothing is placed, and nothing recorded. To carry the plan out, ask again with
+    `execute`, its digest as `plan`, and an `Idempotency-Key`. All of it is placed, or nothing.
+    """
+    if body.execute and origin.key is None:
+        code = "IDEMPOTENCY_KEY_MISSING"
+        raise ApiError(code)
+    command = body.to_command(UserId(trader.user_id), PortfolioId(portfolio_id))
+    plan = replace(origin, key=None) if not body.execute else origin
+    return RebalancingOut.of(await use.execute(command, plan))
 
 
 async def _own_portfolio(use: Backend, owner_id: str, portfolio_id: str) -> PortfolioView:

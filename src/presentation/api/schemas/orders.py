@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from traderbot.application.commands.amend_order import AmendmentView, AmendOrder
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.ports.audit import ExplainedEvent, OrderExplanation
 from traderbot.application.ports.views import OrderFilter
@@ -15,7 +16,7 @@ from traderbot.application.views import OrderView, Page
 from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.ticket import Exits, OrderKind, Side, Ticket, TimeInForce
 from traderbot.domain.shared.decimals import exact
-from traderbot.domain.shared.ids import PortfolioId, UserId
+from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Quantity, symbol
 from traderbot.presentation.api.schemas.portfolios import PageQuery
 from traderbot.presentation.api.schemas.values import (
@@ -119,6 +120,30 @@ def _price(text: str | None) -> Price | None:
     return None if text is None else Price(text)
 
 
+class AmendOrderBody(Body):
+    """What shall be different about an order; what is left out stays as it is."""
+
+    quantity: DecimalText | None = Field(
+        default=None, description="the whole new quantity, what is filled included"
+    )
+    limit_price: DecimalText | None = None
+    stop_price: DecimalText | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"quantity": "8", "limit_price": "194.75"}]}
+    )
+
+    def to_command(self, owner_id: UserId, order_id: OrderId) -> AmendOrder:
+        """Return the wish. Raises InvalidValueError."""
+        return AmendOrder(
+            owner_id=owner_id,
+            order_id=order_id,
+            quantity=None if self.quantity is None else Quantity(self.quantity),
+            limit_price=_price(self.limit_price),
+            stop_price=_price(self.stop_price),
+        )
+
+
 class OrderQuery(PageQuery):
     """Which orders; what is left out means any."""
 
@@ -128,6 +153,9 @@ class OrderQuery(PageQuery):
     portfolio_id: IdText | None = None
     placed_from: InstantText | None = Field(default=None, description="at or after this instant")
     placed_until: InstantText | None = Field(default=None, description="before this instant")
+    client_order_id: str | None = Field(
+        default=None, pattern=CLIENT_ORDER_ID_PATTERN, description="your own name for it"
+    )
 
     def to_filter(self, owner_id: UserId) -> OrderFilter:
         """Return the question."""
@@ -139,6 +167,7 @@ class OrderQuery(PageQuery):
             side=self.side,
             placed_from=self.placed_from,
             placed_until=self.placed_until,
+            client_order_id=self.client_order_id,
         )
 
 
@@ -267,6 +296,27 @@ class OrderOut(Out):
 
     @classmethod
     def of(cls, view: OrderView) -> OrderOut:
+        """Show a view."""
+        return cls.model_validate(view)
+
+
+class AmendmentOut(Out):
+    """An order after a wish to change it, and what became of the wish."""
+
+    order: OrderOut
+    outcome: Literal["amended", "requested", "refused", "unchanged"] = Field(
+        description="requested: the venue has not answered yet; refused: by the gate, see reasons"
+    )
+    reasons: list[ReasonOut]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"order": EXAMPLE_ORDER_OUT, "outcome": "requested", "reasons": []}]
+        }
+    )
+
+    @classmethod
+    def of(cls, view: AmendmentView) -> AmendmentOut:
         """Show a view."""
         return cls.model_validate(view)
 

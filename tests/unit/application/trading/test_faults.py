@@ -28,7 +28,7 @@ def test_what_ends_in_doubt_at_the_venue_is_never_a_rejection_here() -> None:
         assert on.now(order).status == "unknown"
         on.go_on(120)
         assert on.now(order).status == "unconfirmed"
-        assert [it.kind.value for it in on.alarms] == ["unconfirmed"]
+        assert {it.kind.value for it in on.alarms} == {"unconfirmed", "venue_away"}
         on.venue.faults.clear()
         on.go_on(60)
         assert on.now(order).status == "accepted"

@@ -37,11 +37,32 @@ from traderbot.domain.orders.ticket import (
     Exits,
     Fill,
     OrderKind,
+    Side,
     Ticket,
     TimeInForce,
 )
+from traderbot.domain.risk.events import (
+    LimitChanged,
+    LimitReturned,
+    TradingHalted,
+    TradingReduced,
+    TradingResumed,
+)
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
+from traderbot.domain.simulation.events import (
+    PaperAccepted,
+    PaperAmended,
+    PaperBookOpened,
+    PaperCanceled,
+    PaperExpired,
+    PaperRejected,
+    PaperRested,
+    PaperTraded,
+    PaperTrailMoved,
+    PaperTriggered,
+)
+from traderbot.domain.venues.events import BaselineRecorded, DifferenceEnded, DifferenceFound
 
 _AT = builders.NOON + timedelta(microseconds=7)
 _COIN = "BTC/USDT"
@@ -154,6 +175,43 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "bot.started": builders.started(parameters={"period": "14", "Z": "1", "a": ""}),
     "bot.decided": builders.decided(signal="BUY", order_id=_OTHER_ORDER, blocking_code=None),
     "bot.stopped": builders.stopped(),
+    "risk.halted": TradingHalted(
+        scope="system",
+        at=_AT,
+        cause="MANUAL",
+        reason="Nikkei fällt 忘れて",
+        by="user:0192f0c1-0000-7000-8000-000000000001",
+    ),
+    "risk.reduced": TradingReduced(
+        scope=f"portfolio-{builders.PORTFOLIO_ID}",
+        at=_AT,
+        cause="DAILY_LOSS_MAX",
+        reason="2000.01 USD, the limit is 2000 USD",
+        by="traderbot",
+        until=_AT + timedelta(hours=1),
+    ),
+    "risk.resumed": TradingResumed(
+        scope="venue-paper", at=_AT, reason="looked into", by="operator:ada"
+    ),
+    "risk.limit_changed": LimitChanged(
+        scope=f"bot-{builders.BOT_RUN_ID}",
+        at=_AT,
+        limit="order_notional_max",
+        old=None,
+        new="5000.000000000000000001",
+        expires_at=_AT + timedelta(minutes=60),
+        returns_to=None,
+        reason="one large order",
+        by="operator:ada",
+    ),
+    "risk.limit_returned": LimitReturned(
+        scope="system",
+        at=_AT,
+        limit="symbols",
+        old="AAPL,BTC/USDT",
+        new="AAPL",
+        expired_at=_AT - timedelta(microseconds=1),
+    ),
     "operations.epoch_started": EpochStarted(
         at=_AT,
         epoch=2,
@@ -171,6 +229,26 @@ EXAMPLES: Mapping[str, DomainEvent] = {
         event_id="0192f0c1-0000-7000-8000-0000000000e1",
         reason="the address is gone: \u201cno such host\u201d",
     ),
+    "venue.baseline_recorded": BaselineRecorded(
+        venue="binance",
+        account="main",
+        at=_AT,
+        symbol=symbol(_COIN),
+        theirs=Decimal("1.25"),
+        ours=Decimal("-0.25"),
+    ),
+    "venue.difference_found": DifferenceFound(
+        venue="alpaca",
+        account="main",
+        at=_AT,
+        key="7:foreign_order",
+        kind="foreign_order",
+        sentence="order 7 works at alpaca and was not sent by this program",
+        raw='{"id": "7"}',
+    ),
+    "venue.difference_ended": DifferenceEnded(
+        venue="alpaca", account="main", at=_AT, key="7:foreign_order"
+    ),
     "market.bars_recorded": BarsRecorded(
         at=_AT,
         symbol=symbol(_COIN),
@@ -180,6 +258,68 @@ EXAMPLES: Mapping[str, DomainEvent] = {
         count=2,
         digest="c3" * 32,
         source="file:Kurse \u201eBTC\u201c.csv",
+    ),
+    "paper.book_opened": PaperBookOpened(
+        at=_AT, portfolio_id=builders.PORTFOLIO_ID, symbol=symbol(_COIN)
+    ),
+    "paper.accepted": PaperAccepted(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        client_order_id=builders.ORDER_ID.replace("-", ""),
+        ticket=builders.a_ticket(limit_price="100.25"),
+        active_at=builders.later(1),
+    ),
+    "paper.rejected": PaperRejected(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        code="POST_ONLY",
+        reason="it would trade at once, and may only stand in the book",
+        seen_at=builders.later(60),
+    ),
+    "paper.rested": PaperRested(
+        at=_AT, order_id=builders.ORDER_ID, seen_at=builders.later(60), seen_sequence=2
+    ),
+    "paper.triggered": PaperTriggered(
+        at=_AT, order_id=builders.ORDER_ID, price=Price("99.5"), seen_at=builders.later(60)
+    ),
+    "paper.trail_moved": PaperTrailMoved(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        best=Price("110.25"),
+        stop_price=Price("104.73"),
+        seen_at=builders.later(60),
+    ),
+    "paper.traded": PaperTraded(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        client_order_id=builders.ORDER_ID.replace("-", ""),
+        side=Side.SELL,
+        trade_id=f"{builders.ORDER_ID}:1",
+        quantity=Quantity("2.5"),
+        price=Price("100.05"),
+        fee=Money.parse("0.250125 USD"),
+        maker=False,
+        model="maker 10 taker 10 bps, slippage bps 5",
+        seen_at=builders.later(60),
+    ),
+    "paper.canceled": PaperCanceled(
+        at=_AT, order_id=builders.ORDER_ID, reason="asked by the owner"
+    ),
+    "paper.expired": PaperExpired(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        reason="its time is over",
+        seen_at=_AT,
+        seen_sequence=1,
+    ),
+    "paper.amended": PaperAmended(
+        at=_AT,
+        order_id=builders.ORDER_ID,
+        quantity=Quantity(8),
+        limit_price=Price("101"),
+        stop_price=None,
+        keeps_place=False,
+        active_at=builders.later(1),
     ),
 }
 

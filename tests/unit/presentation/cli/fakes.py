@@ -32,6 +32,7 @@ from traderbot.application.ports.audit import (
 )
 from traderbot.application.ports.bundle import ExportReport, Proof
 from traderbot.application.ports.health import Health
+from traderbot.application.ports.latch import Latch, NoLatch
 from traderbot.application.ports.market_data import SeriesSummary
 from traderbot.application.ports.sealing import NextEpoch, SealingStatus, SealReport
 from traderbot.application.ports.subscriptions import NoSubscriptions, Subscriptions
@@ -44,6 +45,8 @@ from traderbot.domain.shared.values import Symbol
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
 from traderbot.presentation.cli.doors import (
     DemoReport,
+    IndicatorSpeed,
+    IndicatorSpeeds,
     Installation,
     Oddity,
     Schema,
@@ -262,6 +265,7 @@ class FakeDoors:
     oddities: Sequence[Oddity] = ()
     failure: BaseException | None = None  # what opening the application raises
     demo_ok: bool = True
+    compiled: bool = True  # whether numba is there
     answer: WhatIfAnswer | None = None
     questions: list[tuple[str | None, str]] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
@@ -294,6 +298,9 @@ class FakeDoors:
             "bundles": lambda: self.bundles,
         }
         yield Application(**parts)
+
+    def latch(self) -> Latch:
+        return NoLatch()
 
     def initialise(self, database: str | None) -> Installation:
         del database
@@ -357,6 +364,11 @@ class FakeDoors:
     def odd_bars(self, bars: Sequence[Bar]) -> Sequence[Oddity]:
         del bars
         return self.oddities
+
+    def indicator_speeds(self, bars: int, progress: Progress) -> IndicatorSpeeds:
+        progress(1, 1)
+        speed = IndicatorSpeed(indicator="rsi", live=3_000.0, series=bars / 1e5, matrix=0.25)
+        return IndicatorSpeeds(compiled=self.compiled, speeds=[speed])
 
     def load_strategies(self, folder: Path | None) -> None:
         if folder is not None:
