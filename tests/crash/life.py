@@ -39,7 +39,15 @@ FASTER = 20  # than real time, so that minutes of patience are seconds
 CASH = "1000000"
 ORDERS = 5
 _PATIENCE = 40.0  # real seconds a last life may take
-_PACE = DeskPace(look=0.02, reconcile=10.0, retry=1.0, cancel_again=2.0, patience=5.0)
+_PACE = DeskPace(
+    look=0.02,
+    reconcile=10.0,
+    retry=1.0,
+    cancel_again=2.0,
+    patience=5.0,
+    deadline=1000.0,
+    send_again=10_000.0,
+)
 _DOUBTFUL = {"approved", "submitting", "unknown", "pending_cancel"}
 
 

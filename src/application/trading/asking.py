@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import assert_never
 
 from traderbot.application.commands.venue_answers import Heard
+from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.venue import (
     Absent,
     Acknowledged,
@@ -46,6 +48,7 @@ class Asking:
     booking: Booking
     pace: DeskPace
     monotonic: Callable[[], float]
+    clock: Clock
     _open: dict[OrderId, _Question] = field(default_factory=dict)
 
     def is_due(self, order: WorkingOrder) -> bool:
@@ -102,11 +105,15 @@ class Asking:
             reason = "it never reached the venue"
             hearing.record(order.order_id, "find", Heard.CANCELED, raw=raw, reason=reason)
             return False
-        if after.attempts < MOST_TRIES and after.status == OrderStatus.UNKNOWN.value:
+        fresh = self.clock.now() - order.placed_at < timedelta(seconds=self.pace.send_again)
+        if fresh and after.attempts < MOST_TRIES and after.status == OrderStatus.UNKNOWN.value:
             del self._open[order.order_id]  # the next doubt is a new one
             return True
         question.since = self.monotonic() - self.pace.give_up  # there is nothing to wait for
-        self._call_a_person(order, question, "sent twice, and the venue knows of neither")
+        why = "sent twice, and the venue knows of neither"
+        if not fresh:
+            why = "the venue does not know it, and it is too old to be sent again"
+        self._call_a_person(order, question, why)
         return False
 
     def _nothing_said(self, order: WorkingOrder, question: _Question, why: str) -> None:

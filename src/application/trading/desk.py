@@ -81,7 +81,7 @@ class TradingDesk:
         booking = Booking(hearing)
         self._booking = booking
         self._sending = Sending(hearing, monotonic, self._pace.deadline)
-        self._asking = Asking(booking, self._pace, monotonic)
+        self._asking = Asking(booking, self._pace, monotonic, clock)
         self._reconciling = Reconciling(booking)
         self._began = clock.now()
         self._hands: Executor | None = None

@@ -19,6 +19,7 @@ class DeskPace:
     ask_after: tuple[float, ...] = (0.0, 5.0, 5.0, 10.0, 20.0, 40.0)
     between_proofs: float = 5.0
     horizon: float = 10.0
+    send_again: float = 300.0  # since it was placed; older ones a person decides about
     deadline: float = 5.0  # between the intent and the call; later it is not made
     patience: float = 15.0  # with a call that somebody else began and nobody has answered
     give_up: float = 60.0

@@ -232,7 +232,7 @@ class Order:
                 venue=venue,
                 call=call,
                 outcome=outcome,
-                raw=raw[:RAW_LENGTH],
+                raw=_storable(raw[:RAW_LENGTH]),
             ),
         )
 
@@ -586,3 +586,8 @@ def _more(wanted: Money, there: Money) -> Money:
 
 def _beyond(wanted: Quantity, there: Quantity) -> Quantity:
     return wanted - there if wanted > there else _NOTHING
+
+
+def _storable(text: str) -> str:
+    """Return what a venue said as text every database takes: no NUL, no half of a character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

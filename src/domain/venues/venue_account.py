@@ -87,7 +87,7 @@ class VenueAccount:
                 key=key,
                 kind=kind,
                 sentence=sentence[:_SENTENCE_LENGTH],
-                raw=raw[:_RAW_LENGTH],
+                raw=raw[:_RAW_LENGTH].replace("\0", "\ufffd").encode("utf-8", "replace").decode(),
             ),
         )
 

@@ -109,7 +109,12 @@ class AlpacaVenue:
         self._keys = (key, secret)
 
         def make() -> tuple[Any, Witness]:
-            witness = Witness(adapters.HTTPAdapter(), self._hosts, timeout_seconds=timeout_seconds)
+            witness = Witness(
+                adapters.HTTPAdapter(),
+                self._hosts,
+                timeout_seconds=timeout_seconds,
+                secrets=(secret, key),
+            )
             client = trading.TradingClient(key, secret, raw_data=True, url_override=self._base)
             client._retry = 0  # noqa: SLF001 - a submission leaves once, and 0 means "as always"
             session = client._session  # noqa: SLF001 - it takes none from outside

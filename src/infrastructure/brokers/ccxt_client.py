@@ -74,7 +74,12 @@ class CcxtClients:
         self._learning = threading.Lock()
 
         def make() -> tuple[Any, Witness]:
-            witness = Witness(adapters.HTTPAdapter(), self.hosts, timeout_seconds=timeout_seconds)
+            witness = Witness(
+                adapters.HTTPAdapter(),
+                self.hosts,
+                timeout_seconds=timeout_seconds,
+                secrets=(secret, key),
+            )
             session = sessions.Session()
             session.trust_env = False
             for scheme in ("https://", "http://"):

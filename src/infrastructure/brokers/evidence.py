@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
@@ -16,8 +16,10 @@ from typing import Any, Final, Protocol
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_HIDDEN: Final = "[hidden]"
 _CHUNK: Final = 65_536
 _LONGEST_WAIT: Final = 3600.0
+_DIGITS: Final = 9  # of a weight; more are no weight
 # Names, not classes: they belong to libraries that may not be installed.
 _NEVER_CONNECTED: Final = frozenset(
     {
@@ -67,7 +69,8 @@ class Evidence:
     def used_weight(self) -> int | None:
         """How much of this minute's requests the venue has counted, if it says so."""
         told = self._header("x-mbx-used-weight-1m")
-        return int(told) if told is not None and told.isascii() and told.isdigit() else None
+        is_number = told is not None and told.isascii() and told.isdigit()
+        return int(told) if told is not None and is_number and len(told) <= _DIGITS else None
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -115,8 +118,10 @@ class Witness:
         *,
         timeout_seconds: float,
         most_bytes: int = 16 * 1024 * 1024,
+        secrets: Iterable[str] = (),
     ) -> None:
-        """Send through `sender`, one call after another."""
+        """Send through `sender`, one call after another. `secrets` are never written down."""
+        self._secrets = [it for it in secrets if it]
         self._sender, self._hosts = sender, hosts
         self._timeout, self._most = timeout_seconds, most_bytes
         self.evidence = Evidence()
@@ -143,11 +148,17 @@ class Witness:
             raise
         body = self._read(response, deadline)
         evidence.status, evidence.headers = response.status_code, dict(response.headers)
-        evidence.text = body.decode("utf-8", "replace")
+        evidence.text = self._without_secrets(body.decode("utf-8", "replace"))
         if response.status_code in _REDIRECTS:
             msg = f"the venue answered {response.status_code}, a redirect"
             raise RedirectRefusedError(msg)
         return response
+
+    def _without_secrets(self, text: str) -> str:
+        # A page about an error may show the request it is about, and evidence is kept for ever.
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text
 
     def close(self) -> None:
         """Close what it keeps open."""

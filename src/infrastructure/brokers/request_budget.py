@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import Final
 
 from traderbot.infrastructure.rate_limiter.token_bucket import TokenBucket
@@ -23,6 +23,7 @@ except ImportError:  # a system without it: one process at a time, as SQLite's o
     fcntl = None  # type: ignore[assignment]
 
 _NANOSECONDS: Final = 1_000_000_000
+_LONGEST_WAIT: Final = 1_000_000_000  # nanoseconds for the lock
 _LONGEST: Final = 64  # digits of the state
 
 
@@ -96,11 +97,26 @@ class RequestBudget:
         with self._here:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX)
+                self._lock(file)
                 yield file
             finally:
                 os.close(file)  # and with it the lock
+
+    @staticmethod
+    def _lock(file: int) -> None:
+        """Lock the file; a program that holds it for long shall not hold back a cancel for ever."""
+        if fcntl is None:
+            return
+        deadline = monotonic_ns() + _LONGEST_WAIT
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if monotonic_ns() > deadline:
+                    raise
+                sleep(0.002)
+            else:
+                return
 
     def _read(self, file: int, now: int) -> int:
         text = os.pread(file, _LONGEST, 0).strip()
