@@ -60,6 +60,7 @@ _OPERATORS_OWN: Final = (
     "STRATEGY_FILE",
     "SERVER_NOT_FOUND",
     "SERVER_START",
+    "MISSING_EXTRA",
 )
 _NOT_SET_UP: Final = Entry(500, "The server is not set up", said="the server is not set up")
 
@@ -94,6 +95,8 @@ TABLE: Final[Mapping[str, Entry]] = {
     "CONFLICT": Entry(409, "It was changed meanwhile", headers=_RETRY),
     "IDEMPOTENCY_KEY_REUSED": Entry(422, "The key was used for something else"),
     "ORDER_CLOSED": Entry(409, "The order has reached its end"),
+    "NOT_WORKING": Entry(409, "The paper venue has no such order working"),
+    "NOT_AMENDABLE": Entry(422, "The order cannot be changed like that"),
     "ORDER_NOT_SUBMITTABLE": Entry(409, "The venue has not answered yet", headers=_RETRY),
     "CLIENT_ORDER_ID_TAKEN": Entry(409, "Another order of the portfolio has this client order id"),
     "PLAN_CHANGED": Entry(409, "Another plan would be made by now"),
@@ -146,6 +149,15 @@ TABLE: Final[Mapping[str, Entry]] = {
         "The latch cannot be put back",
         said="the file that halts trading cannot be taken away; trading stays halted",
         headers=_RETRY,
+    ),
+    "VENUE_UNAVAILABLE": Entry(
+        503,
+        "The venue does not answer",
+        said="the venue does not answer; nothing was changed",
+        headers=_RETRY,
+    ),
+    "HOST_NOT_ALLOWED": Entry(
+        500, "The server may not call that host", said="the server is not set up"
     ),
     "NOT_DELIVERED": Entry(
         503,
