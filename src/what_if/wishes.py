@@ -86,9 +86,8 @@ MarketEffect = (
     | PaperCanceled
     | PaperExpired
 )
-_UNTOUCHED = frozenset(
-    {"user", "operations", "market", "risk"}
-)  # categories no limit or fee touches
+# Categories no limit or fee touches.
+_UNTOUCHED = frozenset({"user", "operations", "market", "risk", "venue"})
 _ONE = Price(1)
 
 

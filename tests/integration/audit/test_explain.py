@@ -212,10 +212,10 @@ def test_a_bots_order_comes_with_its_decision(log: Log) -> None:
     assert "bot.decided" not in [it.type for it in story.events]
 
 
-def test_a_canceled_order_tells_what_was_given_back(log: Log) -> None:
-    canceled = log.audit.explain(log.story.canceled).events[-2:]
-    assert {it.type for it in canceled} == {"order.canceled", "portfolio.exposure_released"}
-    assert canceled[0].changes["status"] == "partially_filled → canceled"
+def test_an_order_that_was_asked_back_waits_for_its_venue(log: Log) -> None:
+    asked = log.audit.explain(log.story.canceled).events[-1]
+    assert asked.type == "order.cancel_requested"
+    assert asked.changes["status"] == "partially_filled → pending_cancel"
 
 
 def test_others_orders_are_as_missing_as_none(log: Log) -> None:
