@@ -189,6 +189,8 @@ class Life:
             if monotonic() > deadline:
                 break
             self._look(1)
+        if any(it.status in _DOUBTFUL for it in self.orders()):
+            print(f"not quiet in {_PATIENCE} s: {self.desk.standing}")
         self.desk.reconcile()
 
     def orders(self) -> tuple[OrderView, ...]:

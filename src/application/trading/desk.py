@@ -112,6 +112,16 @@ class TradingDesk:
         """Whether a reconciliation succeeded, so that orders may leave."""
         return self._reconciled is not None and self._reconciled.complete
 
+    @property
+    def standing(self) -> str:
+        """What holds orders back, if anything does: for operators and for tests."""
+        found = self._reconciled
+        return (
+            f"compared: {found.cause or 'well' if found else 'not yet'}; "
+            f"may send: {self.may_send}; away for {self._away:g} s; "
+            f"withheld: {len(self._withheld)}; held by a halt: {len(self._not_before)}"
+        )
+
     def nudge(self) -> None:
         """Look at once: something was approved, or asked back."""
         self._wake.set()

@@ -39,6 +39,7 @@ from traderbot.infrastructure.persistence.paging import (
     place_cursor,
 )
 
+_BETWEEN_SECONDS: Final = 0.002
 _ASK_SECONDS: Final = 0.05
 _Row = ParkedEventRow
 
@@ -102,7 +103,8 @@ class SqlSubscriptions:
             if self._runner is None:
                 sleep(pause)
             elif self._runner.wait_for(name, log_index, pause):
-                return True
+                # What it remembers may be from before a reset: the table is asked again.
+                sleep(min(left, _BETWEEN_SECONDS))
 
     def parked(
         self,

@@ -197,7 +197,7 @@ METHODS = ["PUT", "PATCH", "TRACE", "OPTIONS", "HEAD", "PROPFIND", "COPY", "LOCK
     ("path", "allowed"),
     [
         ("/orders", "GET, POST"),
-        ("/orders/0199a1b2-0000-7000-8000-000000000003", "DELETE, GET"),
+        ("/orders/0199a1b2-0000-7000-8000-000000000003", "DELETE, GET, PATCH"),
         ("/portfolios", "GET, POST"),
         ("/auth/token", "POST"),
         ("/users/me", "GET"),
@@ -207,6 +207,8 @@ METHODS = ["PUT", "PATCH", "TRACE", "OPTIONS", "HEAD", "PROPFIND", "COPY", "LOCK
 def test_another_method_is_refused_with_those_there_are(
     method: str, path: str, allowed: str, ada: Person
 ) -> None:
+    if method in allowed:
+        method = "PROPFIND"  # where it is one of those there are
     response = ada.client.request(method, path)
     assert response.status_code == 405
     assert response.headers["Allow"] == allowed
