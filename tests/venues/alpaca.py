@@ -435,7 +435,9 @@ class AlpacaServer(VenueServer):
 
 def alpaca(options: argparse.Namespace) -> AlpacaServer:
     """Make the server of a process."""
-    return AlpacaServer(seed=options.seed)
+    server = AlpacaServer(seed=options.seed)
+    server.limit = options.weight or server.limit
+    return server
 
 
 def _refusal(

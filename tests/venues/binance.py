@@ -485,7 +485,7 @@ class BinanceServer(VenueServer):
 def binance(options: argparse.Namespace) -> BinanceServer:
     """Make the server of a process."""
     server = BinanceServer(seed=options.seed)
-    server.weight.limit = options.weight
+    server.weight.limit = options.weight or server.weight.limit
     return server
 
 

@@ -405,7 +405,7 @@ def run(make: Callable[[argparse.Namespace], VenueServer], arguments: Sequence[s
     parser.add_argument("--secret", default="secret")
     parser.add_argument("--balance", action="append", default=[], help="USDT=10000")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weight", type=int, default=6000, help="that may be used in a minute")
+    parser.add_argument("--weight", type=int, help="that may be used in a minute")
     options = parser.parse_args(arguments)
     server = make(options)
     balances = dict(it.split("=", 1) for it in options.balance)
