@@ -77,7 +77,14 @@ def test_an_order_above_the_limit_is_recorded_as_refused(ada: Person, portfolio:
     order = ada.place(portfolio["portfolio_id"], quantity="1000")
     assert order["status"] == "refused"
     codes = {reason["code"] for reason in order["reasons"]}
-    assert codes >= {"ORDER_NOTIONAL_MAX", "INSUFFICIENT_FUNDS"}
+    assert codes == {
+        "ORDER_NOTIONAL_ABSOLUTE",
+        "ORDER_NOTIONAL_MAX",
+        "INSUFFICIENT_FUNDS",
+        "POSITION_NOTIONAL_MAX",
+        "GROSS_EXPOSURE_MAX",
+        "NET_EXPOSURE_MAX",
+    }
     refused(ada.client.delete(f"/orders/{order['order_id']}"), 409, "ORDER_CLOSED")
 
 

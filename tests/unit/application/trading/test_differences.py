@@ -80,3 +80,16 @@ def test_nothing_is_sent_before_the_books_were_compared() -> None:
         assert on.desk.may_send
         on.desk.look()
         assert on.now(order).status == "accepted"
+
+
+def test_an_order_asked_back_gives_up_what_it_set_aside_when_the_venue_says_so() -> None:
+    with floor() as on:
+        on.go_on(2)
+        order = on.place(quantity="5", limit_price="90")
+        on.go_on(2)
+        on.writing.cancel(on.now(order))
+        assert (on.now(order).status, on.now(order).reserved) == ("pending_cancel", "450.45")
+        on.go_on(2)
+        assert (on.now(order).status, on.now(order).reserved) == ("canceled", "0")
+        (dollars,) = on.writing.portfolio_now(on.owned).balances
+        assert (dollars.free, dollars.reserved) == ("100000000", "0")
