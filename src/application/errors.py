@@ -98,6 +98,12 @@ class VenueUnavailableError(ExternalError):
     code: ClassVar[str] = "VENUE_UNAVAILABLE"
 
 
+class FeedUnavailableError(ExternalError):
+    """A source of bars or quotes cannot be asked now. What it told before stays true."""
+
+    code: ClassVar[str] = "FEED_UNAVAILABLE"
+
+
 class LatchError(ExternalError):
     """The file that halts trading cannot be taken away; trading stays halted."""
 

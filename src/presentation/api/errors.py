@@ -156,6 +156,12 @@ TABLE: Final[Mapping[str, Entry]] = {
         said="the venue does not answer; nothing was changed",
         headers=_RETRY,
     ),
+    "FEED_UNAVAILABLE": Entry(
+        503,
+        "The source of prices does not answer",
+        said="the source of prices does not answer; nothing was changed",
+        headers=_RETRY,
+    ),
     "HOST_NOT_ALLOWED": Entry(
         500, "The server may not call that host", said="the server is not set up"
     ),
