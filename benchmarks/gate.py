@@ -32,6 +32,7 @@ from benchmarks.harness import (
 )
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.portfolios import OpenPortfolio
+from traderbot.application.commands.risk_limits import AnalyseRisk
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.gate import Gate
 from traderbot.application.ports.commands import IdempotencyKey, Origin
@@ -74,11 +75,12 @@ class _Quotes:
 
     def __init__(self) -> None:
         self._clock = SystemClock()
+        self._price = Price("120.50")
         self._rules = TradingRules(tick_size=Price("0.01"), lot_size=Quantity(1))
 
     def quote(self, _symbol: Symbol) -> Quote:
         """Return the price the orders are placed at."""
-        return Quote(Price("120.50"), self._clock.now())
+        return Quote(self._price, self._clock.now())
 
     def rules(self, _symbol: Symbol) -> TradingRules:
         """Return steps of cents and whole shares."""
@@ -134,12 +136,18 @@ class _Desk:
         self._wishes: Iterator[tuple[PlaceOrder, Origin]] = iter(())
 
     def prepare(self, orders: int) -> None:
-        """Open as many portfolios as that many orders need."""
+        """Open as many portfolios as that many orders need, and let the gate look at each once.
+
+        That nothing is known at the scope of a new portfolio is asked of the database once, not for
+        every order: it is no part of what an order costs.
+        """
         command = OpenPortfolio(owner_id=self._owner, name="book", cash=Money(10**9, "USD"))
         count = orders // _A_PORTFOLIO + 1
         with ThreadPoolExecutor(32) as pool:
             opened = pool.map(lambda _: self.writer.run(command, _OPERATOR), range(count))
             ids = [PortfolioId(each.portfolio_id) for each in opened]
+            looks = [AnalyseRisk(portfolio_id=id_) for id_ in ids]
+            list(pool.map(lambda look: self.writer.run(look, _OPERATOR), looks))
         self._wishes = iter([self._wish(id_) for _ in range(_A_PORTFOLIO) for id_ in ids])
 
     def in_tasks(self, n: int) -> float:

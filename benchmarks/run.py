@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from benchmarks import (
     appends,
     audit,
+    backtests,
     bus,
     cache,
+    engine,
     gate,
     imports,
     indicators,
@@ -72,6 +74,8 @@ def _on_both(measure: Measure) -> Callable[[int], Iterator[Claim]]:
 _PARTS: dict[str, Callable[[int], Iterator[Claim] | list[Claim]]] = {
     "imports": imports.measure,
     "indicators": indicators.measure,
+    "backtests": backtests.measure,
+    "engine": engine.measure,
     "bus": bus.measure,
     "cache": cache.measure,
     "limiter": limiter.measure,

@@ -5,16 +5,23 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
+from random import random
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Engine
 
 from traderbot.application.application import Application
+from traderbot.application.bots.at_work import Settle
+from traderbot.application.bots.keeper import REPLAY, BotKeeper
+from traderbot.application.bots.paper_market import PaperMarket
+from traderbot.application.bots.parity import parity
+from traderbot.application.bots.parity_report import ParityReport, Progress
 from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.commands.halting import HaltTrading
 from traderbot.application.commands.place_order import PlaceOrder
@@ -22,11 +29,19 @@ from traderbot.application.commands.portfolios import Deposit, OpenPortfolio
 from traderbot.application.commands.users import RegisterUser
 from traderbot.application.errors import NotFoundError
 from traderbot.application.gate import Gate
+from traderbot.application.key_safe import KeySafe
 from traderbot.application.paper_desk import WritingPaperDesk
+from traderbot.application.paper_markets import PaperMarkets
 from traderbot.application.password_policy import check_password_policy
+from traderbot.application.ports.backtests import Backtests
+from traderbot.application.ports.bot_holders import BotHolders
 from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command, CommandExecutor, Origin, R
 from traderbot.application.ports.event_bus import HandlerKind
+from traderbot.application.ports.feeds import BarFeed
+from traderbot.application.ports.market_data import BarStore
+from traderbot.application.ports.markets import Markets, UnknownMarkets
+from traderbot.application.ports.paper_desk import PaperBooks
 from traderbot.application.ports.rate_limiter import LimitGroup, RateLimiter
 from traderbot.application.ports.recorded import Actor, DomainEvent
 from traderbot.application.ports.risk import RiskReading
@@ -35,40 +50,52 @@ from traderbot.application.ports.views import Views
 from traderbot.application.reactions.stop_trading import Stopping, StopTrading
 from traderbot.application.recalling import recall
 from traderbot.application.trading.desk import TradingDesk
+from traderbot.application.trading.pace import DeskPace
 from traderbot.application.trading.stopping import StopOnAlarm
+from traderbot.application.trading.venue_markets import VenueMarkets
 from traderbot.application.use_cases import UseCases
-from traderbot.application.views import OrderView, PortfolioView, UserView
+from traderbot.application.views import BotRunView, OrderView, PortfolioView, UserView
+from traderbot.domain.bots.events import BotParametersChanged, BotStarted
+from traderbot.domain.market.bars import Bar
+from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.orders.events import AmendRequested, CancelRequested, OrderApproved
 from traderbot.domain.orders.ticket import OrderKind, Side, Ticket
 from traderbot.domain.risk.control import MANUAL
 from traderbot.domain.risk.events import TradingHalted
 from traderbot.domain.risk.limits import CHANGEABLE, LIVE, PAPER, Limits
 from traderbot.domain.risk.trading_state import SYSTEM
-from traderbot.domain.shared.ids import OrderId, PortfolioId, UserId
-from traderbot.domain.shared.values import Money, Price, Quantity, symbol
+from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
+from traderbot.domain.shared.values import Money, Price, Quantity, Symbol, symbol
 from traderbot.domain.simulation.fill_model import FillModel
 from traderbot.domain.strategies.registry import StrategyRegistry
-from traderbot.domain.strategies.rsi_cross import RsiCrossStrategy
 from traderbot.domain.users.email import email_address
 from traderbot.infrastructure.audit.log_audit import LogAudit
+from traderbot.infrastructure.audit.run_story import run_story
 from traderbot.infrastructure.audit.witnesses import Trust
-from traderbot.infrastructure.brokers.configured import venue_name, venue_of
+from traderbot.infrastructure.bots.chosen_books import ChosenBooks
+from traderbot.infrastructure.bots.here import process_name
+from traderbot.infrastructure.bots.holders import SqlBotHolders
+from traderbot.infrastructure.bots.paper_account import PaperAccount
+from traderbot.infrastructure.brokers.configured import market_source_of, venue_name, venue_of
 from traderbot.infrastructure.brokers.paper_books import SqlPaperBooks
 from traderbot.infrastructure.brokers.paper_venue import Costs, PaperVenue
 from traderbot.infrastructure.bundle.log_bundles import LogBundles
 from traderbot.infrastructure.event_bus import EventBus
 from traderbot.infrastructure.event_handlers import create_event_handlers
 from traderbot.infrastructure.event_store.codec import EventCodec
+from traderbot.infrastructure.event_store.log_reader import LogReader
 from traderbot.infrastructure.following.operators import SqlSubscriptions
 from traderbot.infrastructure.following.runner import SubscriptionRunner
 from traderbot.infrastructure.halt_latch import FILE_NAME, FileLatch, halted_by_signal
-from traderbot.infrastructure.market_data.bar_store import SqlBarStore
+from traderbot.infrastructure.market_data.configured_store import bar_store
+from traderbot.infrastructure.market_data.feeds.configured import open_feed
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
 from traderbot.infrastructure.persistence.event_pages import SqlEventPages
 from traderbot.infrastructure.persistence.health import database_check
 from traderbot.infrastructure.persistence.migrate import upgrade
 from traderbot.infrastructure.persistence.risk_reading import SqlRiskReading
 from traderbot.infrastructure.persistence.storages import open_storage
+from traderbot.infrastructure.persistence.vault import SqlSealedKeys
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.persistence.writer import Writer
 from traderbot.infrastructure.rate_limiter.edge_limiters import edge_limiters
@@ -86,11 +113,14 @@ from traderbot.infrastructure.sealing.signed_note import Signer
 from traderbot.infrastructure.sealing.stored_checkpoints import StoredCheckpoints
 from traderbot.infrastructure.security.jwt_tokens import JoseTokenCodec, key_id
 from traderbot.infrastructure.security.passwords import PasslibPasswordHasher
+from traderbot.infrastructure.security.secret_box import AesGcmSecretBox
 from traderbot.infrastructure.settings import ConfigurationError, Settings, load_settings
 from traderbot.infrastructure.settings_check import Problem
+from traderbot.infrastructure.strategies.known import SHIPPED
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
 
-StrategyRegistry.register(RsiCrossStrategy.name, RsiCrossStrategy)
+for _kind in SHIPPED:
+    StrategyRegistry.register(_kind.name, _kind)
 
 
 class Traderbot:
@@ -288,7 +318,15 @@ def _open(
         opened.callback(bus.close)
         sink = NudgingSink(bus)
         latch = FileLatch(settings.data.dir / FILE_NAME)
-        gate = Gate(limits=limits, venue=venue_name(settings), latch=latch)
+        bars = bar_store(settings, writing, reading)
+        source = market_source_of(settings, clock)
+        heard = None if source is None else VenueMarkets(source)
+        gate = Gate(
+            limits=limits,
+            venue=venue_name(settings),
+            latch=latch,
+            markets=_markets(venue_name(settings), bars, heard),
+        )
         bus.subscribe(Stopping, StopTrading(gate=gate), HandlerKind.INLINE)
         writer = Writer(
             lambda: open_storage(writing),
@@ -304,6 +342,18 @@ def _open(
         model = costs if isinstance(costs, FillModel) else costs.model
         venue = PaperVenue(WritingPaperDesk(writer), books, clock, model)
         views = SqlViews(reading)
+        floor = _Floor(
+            settings=settings,
+            writer=writer,
+            views=views,
+            clock=clock,
+            bus=bus,
+            bars=bars,
+            books=books,
+            model=model,
+            holders=SqlBotHolders(writing, reading),
+            heard=heard,
+        )
         risk = SqlRiskReading(reading, codec)
         if settings.trading.mode == "live":
             _halt_at_first(writer, risk)
@@ -319,14 +369,14 @@ def _open(
                 runner,
                 sealing().running(runner.nudge) as loop,
                 sink.nudging(loop.nudge),
-                _trading(settings, writer, views, clock, bus),
+                _trading(floor),
             ):
                 yield
 
         application = Application(
             executor=writer,
             views=views,
-            bars=SqlBarStore(writing, reading),
+            bars=bars,
             audit=LogAudit(
                 reading,
                 writing,
@@ -341,6 +391,7 @@ def _open(
             ids=ids,
             passwords=PasslibPasswordHasher(),
             tokens=lambda: _tokens(settings),
+            key_safe=cache(lambda: _key_safe(settings, reading, writing)),
             sealing=sealing,
             bundles=lambda: _bundles(settings.of_database(url), reading, codec),
             subscriptions=SqlSubscriptions(reading, writing, enabled),
@@ -351,9 +402,51 @@ def _open(
             limiters=cache(lambda: _limiters(settings, closing)),
             gate=gate,
             risk=risk,
+            replay_venue=lambda id_: floor.paper(ChosenBooks(books, lambda: lambda it: it == id_)),
+            parity=partial(_parity, reading, codec, bars, model),
+            backtests=partial(_backtests, settings.data.dir / "backtests"),
         )
         closing = opened.pop_all()
         return Traderbot(application, bus, closing.close, background)
+
+
+def _backtests(folder: Path, owner: UserId) -> Backtests:
+    from traderbot.backtesting.desk import BacktestDesk  # noqa: PLC0415 - it brings numpy
+
+    return BacktestDesk(folder / owner)
+
+
+def _parity(  # noqa: PLR0917 - what `partial` gives first, and what is asked
+    reading: Engine,
+    codec: EventCodec,
+    store: BarStore,
+    model: FillModel,
+    run_id: BotRunId,
+    owner_id: UserId | None,
+    progress: Progress,
+) -> ParityReport:
+    """Compare a run with a backtest over its stored bars, and as many more as fill its orders."""
+    with reading.connect() as connection:
+        story = run_story(LogReader(connection), codec, run_id, owner_id)
+    started, decisions = story.started, story.decisions
+    if not decisions:
+        return parity(story, (), model, StrategyRegistry.create, progress)
+    last = decisions[-1].at + 2 * started.timeframe.duration
+    filled = [fill.at for order in story.orders.values() for fill in order.fills]
+    seen = store.bars(
+        started.symbol,
+        started.timeframe,
+        started.first_bar_at or decisions[0].bar_at,
+        max([last, *(at + started.timeframe.duration for at in filled)]),
+    )
+    return parity(story, seen, model, StrategyRegistry.create, progress)
+
+
+def _markets(venue: str, bars: BarStore, heard: Markets | None = None) -> Markets:
+    """Return what the gate knows of markets: bars on paper, else what the venue was heard say."""
+    if venue == PaperVenue.name:
+        return PaperMarkets(bars.latest)
+    return heard or UnknownMarkets()
 
 
 def _limiters(settings: Settings, closing: ExitStack) -> Mapping[LimitGroup, RateLimiter]:
@@ -372,28 +465,137 @@ def _unset_rate_limiter(limiter: RateLimiter) -> None:
         set_rate_limiter(None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Floor:
+    """What trading in the background is made of."""
+
+    settings: Settings
+    writer: CommandExecutor
+    views: Views
+    clock: Clock
+    bus: EventBus
+    bars: BarStore
+    books: PaperBooks
+    model: FillModel
+    holders: BotHolders
+    heard: VenueMarkets | None = None  # what the venue elsewhere trades and pays
+
+    def feed(self) -> AbstractContextManager[BarFeed]:
+        """Open where bots and the paper venue take their bars from."""
+        return open_feed(self.settings, self.bars, self.clock, process_name())
+
+    def replays(self) -> list[BotRunView]:
+        """Return the runs that trade in the past now; nothing of the present is shown to them."""
+        return [it for it in self.views.active_bot_runs() if it.feed == REPLAY]
+
+    def replayed_portfolios(self) -> set[PortfolioId]:
+        """Return whose paper books live in the past now."""
+        return {PortfolioId(it.portfolio_id) for it in self.replays()}
+
+    def of_the_present(self) -> Callable[[PortfolioId], bool]:
+        """Return what tells a portfolio that lives now from one that is replayed."""
+        past = self.replayed_portfolios()
+        return lambda it: it not in past
+
+    def paper(self, books: PaperBooks) -> PaperAccount:
+        """Return the paper venue over these books."""
+        return PaperAccount(
+            WritingPaperDesk(self.writer),
+            books,
+            self.clock,
+            self.model,
+            self.views.held,
+            lambda: {symbol(it.symbol) for it in self.replays()},
+        )
+
+    def timeframes(self, wanted: Symbol) -> list[Timeframe]:
+        """Return which series of a symbol there are, shortest first; a live feed has minutes."""
+        if self.settings.feed.source != "stored":
+            return [Timeframe.M1]
+        return [it for it in Timeframe if self.bars.following(wanted, it, None, 1)]
+
+
+# Its books are in our own database: it shows an order at once, and knows one that is sent twice.
+_AT_PAPER = DeskPace(
+    ask_after=(0.0, 0.25, 0.25, 1.0, 5.0),
+    between_proofs=0.1,
+    horizon=0.0,
+    send_again=86_400.0,
+    give_up=600.0,  # whoever was away for minutes asks first, and calls a person then
+)
+
+
 @contextmanager
-def _trading(
-    settings: Settings, writer: CommandExecutor, views: Views, clock: Clock, bus: EventBus
-) -> Iterator[None]:
-    """Send what is approved to the venue of the settings, if there is one."""
-    venue = venue_of(settings, clock)
-    if venue is None:
-        yield
-        return
-    alarms = StopOnAlarm(writer, views)
-    with TradingDesk(writer, views, venue, clock, alarms=alarms).running() as desk:
-
-        def nudge(_event: DomainEvent) -> None:
-            desk.nudge()
-
+def _trading(floor: _Floor) -> Iterator[None]:
+    """Send what is approved to the venue of the settings, and keep the bots."""
+    venue = venue_of(floor.settings, floor.clock)
+    with ExitStack() as open_:
+        feed = open_.enter_context(floor.feed())
+        alarms = StopOnAlarm(floor.writer, floor.views)
+        settle: Settle = _at_once
+        traded = floor.paper(floor.books) if venue is None else venue
+        pace = _AT_PAPER if venue is None else DeskPace()
+        if floor.heard is not None:
+            open_.enter_context(floor.heard.running())
+        made = TradingDesk(
+            floor.writer,
+            floor.views,
+            traded,
+            floor.clock,
+            alarms=alarms,
+            pace=pace,
+            markets=floor.heard,
+        )
+        desk = open_.enter_context(made.running())
         for wish in (OrderApproved, CancelRequested, AmendRequested):
-            bus.subscribe(wish, nudge)
-        try:
-            yield
-        finally:
-            for wish in (OrderApproved, CancelRequested, AmendRequested):
-                bus.unsubscribe(wish, nudge)
+            open_.enter_context(_nudging(floor.bus, wish, desk.nudge))
+        if venue is None:
+            shown = floor.paper(ChosenBooks(floor.books, floor.of_the_present))
+            open_.enter_context(shown.follow(desk.hear))
+            market = PaperMarket(
+                shown,
+                floor.writer,
+                floor.views,
+                feed,
+                floor.clock,
+                timeframes=floor.timeframes,
+                elsewhere=floor.replayed_portfolios,
+            )
+            open_.enter_context(market.running())
+            settle = market.settle
+        keeper = BotKeeper(
+            floor.writer,
+            floor.views,
+            feed,
+            StrategyRegistry.create,
+            floor.holders,
+            floor.clock,
+            name=process_name(),
+            chance=random,
+            settle=settle,
+        )
+        open_.enter_context(keeper.running())
+        for begun in (BotStarted, BotParametersChanged):
+            open_.enter_context(_nudging(floor.bus, begun, keeper.nudge))
+        yield
+
+
+def _at_once(_portfolio_id: PortfolioId, _bar: Bar) -> None:
+    """Settle nothing: a venue elsewhere fills when it fills."""
+
+
+@contextmanager
+def _nudging(bus: EventBus, kind: type[DomainEvent], nudge: Callable[[], None]) -> Iterator[None]:
+    """Nudge somebody whenever an event of a kind was recorded here."""
+
+    def heard(_event: DomainEvent) -> None:
+        nudge()
+
+    bus.subscribe(kind, heard)
+    try:
+        yield
+    finally:
+        bus.unsubscribe(kind, heard)
 
 
 _GUARD = Origin(actor=Actor("system", "risk", "gate"))
@@ -487,6 +689,10 @@ def _tokens(settings: Settings) -> TokenCodec:
         audience=settings.auth.audience,
         lifetime=timedelta(seconds=settings.auth.access_token_seconds),
     )
+
+
+def _key_safe(settings: Settings, reading: Engine, writing: Engine) -> KeySafe:
+    return KeySafe(AesGcmSecretBox(settings.encryption_keys()), SqlSealedKeys(reading, writing))
 
 
 def _origin(by: str) -> Origin:

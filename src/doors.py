@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from traderbot.presentation.cli.errors import (
     DatabaseMissingError,
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from traderbot.application.application import Application
+    from traderbot.application.ports.backtests import Backtests
+    from traderbot.application.ports.feeds import BarFeed
     from traderbot.application.ports.health import Health
     from traderbot.application.ports.latch import Latch
     from traderbot.application.ports.what_if import WhatIfAnswer
@@ -34,14 +36,17 @@ if TYPE_CHECKING:
     from traderbot.presentation.api.app import ApiOptions
     from traderbot.presentation.cli.doors import (
         DemoReport,
+        EncryptionKey,
         IndicatorSpeeds,
         Installation,
         Oddity,
         Progress,
+        Research,
         Schema,
         ServerPlan,
         SettingLine,
         SettingProblem,
+        Sweeps,
     )
 
 
@@ -103,6 +108,15 @@ class ProgramDoors:
             schema=before.newest,
             created=before.current is None,
         )
+
+    def new_encryption_key(self) -> EncryptionKey:
+        """Draw a key for sealing."""
+        from traderbot.infrastructure.security.secret_box import sealing_key_id
+        from traderbot.infrastructure.settings_log import drawn_seed, seed_of
+        from traderbot.presentation.cli.doors import EncryptionKey
+
+        text = drawn_seed()
+        return EncryptionKey(text=text, key_id=sealing_key_id(seed_of(text)))
 
     def server_plan(self, database: str | None) -> ServerPlan:
         """Return where the server would listen."""
@@ -220,18 +234,29 @@ class ProgramDoors:
     def read_bars(
         self, path: Path, symbol: Symbol, timeframe: Timeframe, progress: Progress
     ) -> Sequence[Bar]:
-        """Return the bars of a CSV file."""
+        """Return the bars of a CSV or Parquet file."""
         import gzip
 
+        from traderbot.infrastructure.market_data.bar_files import PARQUET, read_bars
         from traderbot.infrastructure.market_data.csv_bars import read_csv
 
+        if path.suffix.lower() == PARQUET:
+            return read_bars(path, symbol, timeframe, progress)
         size = path.stat().st_size
         with path.open("rb") as raw:
             packed = path.suffix.lower() == ".gz"
             lines = gzip.GzipFile(fileobj=raw) if packed else raw
             counted = _Counted(lines.readline, lambda: progress(raw.tell(), size))
             # Bytes, so that a line that is no text can be named.
-            return read_csv(cast("TextIO", counted), symbol, timeframe)
+            return read_csv(counted, symbol, timeframe)
+
+    @contextmanager
+    def bar_source(self, name: str) -> Iterator[BarFeed]:
+        """Open a source that bars can be downloaded from; nothing is asked yet."""
+        from traderbot.infrastructure.market_data.feeds.configured import open_source
+
+        with open_source(name, _settings(None)) as feed:
+            yield feed
 
     def sample_bars(self, name: str) -> Sequence[Bar]:
         """Return the bars of a sample that comes with the program."""
@@ -245,7 +270,15 @@ class ProgramDoors:
         from traderbot.presentation.cli.doors import Oddity
 
         return [
-            Oddity(kind=each.kind.value, at=each.at, message=each.message) for each in check(bars)
+            Oddity(
+                kind=each.kind.value,
+                at=each.at,
+                message=each.message,
+                row=each.row,
+                column=each.column,
+                advice=each.advice,
+            )
+            for each in check(bars)
         ]
 
     def indicator_speeds(self, bars: int, progress: Progress) -> IndicatorSpeeds:
@@ -261,13 +294,71 @@ class ProgramDoors:
         ]
         return IndicatorSpeeds(compiled=compiled(), speeds=speeds)
 
+    def warm_up(self, progress: Progress) -> int:
+        """Compile every kernel into the cache folder; return how many there are."""
+        from traderbot.infrastructure.compute.warming import warm_up
+
+        return warm_up(progress)
+
     def load_strategies(self, folder: Path | None) -> None:
         """Register the strategies that come with the program, and those of a folder."""
-        import traderbot.bootstrap  # noqa: F401 - registers those that come along
-        from traderbot.infrastructure.strategy_files import load_strategies
+        from traderbot.infrastructure.strategies.known import know_strategies
 
-        if folder is not None:
-            load_strategies(folder)
+        know_strategies([] if folder is None else [folder])
+
+    def new_strategy(
+        self, name: str, kind: Literal["signals", "execute"], folder: Path
+    ) -> tuple[Path, Path]:
+        """Write a strategy to begin with, and its test."""
+        from traderbot.infrastructure.strategies.templates import write_strategy
+
+        return write_strategy(name, kind, folder)
+
+    def check_strategy(
+        self,
+        name: str,
+        *,
+        sources: Sequence[Path],
+        parameters: Mapping[str, str],
+        bars: Sequence[Bar],
+        seconds: float,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Ask a strategy in every way that has to give the same answers."""
+        from dataclasses import asdict
+
+        from traderbot.infrastructure.compute.columns import Columns
+        from traderbot.infrastructure.strategies.checking.check import check
+
+        found = check(
+            name,
+            Columns.of_bars(bars),
+            parameters=parameters,
+            sources=sources,
+            symbol=bars[0].symbol.code,
+            timeframe=bars[0].timeframe.value,
+            seconds=seconds,
+            on_progress=progress,
+        )
+        return {"ok": found.ok, **asdict(found)}
+
+    def backtests(self) -> Backtests:
+        """Return the backtests whose figures are kept in the data folder."""
+        from traderbot.backtesting.desk import BacktestDesk
+
+        return BacktestDesk(_settings(None).data.dir / "backtests")
+
+    def research(self) -> Research:
+        """Return what answers questions about luck; nothing is kept."""
+        from traderbot.infrastructure.research.desk import ResearchDesk
+
+        return ResearchDesk()
+
+    def sweeps(self) -> Sweeps:
+        """Return the sweeps whose trials are kept in the data folder."""
+        from traderbot.infrastructure.compute.backtests.desk import SweepDesk
+
+        return SweepDesk(_settings(None).data.dir / "sweeps.db")
 
     def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
         """Run the demonstration in an empty database."""
@@ -289,7 +380,7 @@ class ProgramDoors:
     ) -> WhatIfAnswer:
         """Return what would have happened; the database is only read."""
         from traderbot.bootstrap import costs_of, limits_of
-        from traderbot.infrastructure.market_data.bar_store import SqlBarStore
+        from traderbot.infrastructure.market_data.configured_store import bar_store
         from traderbot.what_if.answer import answer
         from traderbot.what_if.question import Terms, read_question
 
@@ -300,7 +391,7 @@ class ProgramDoors:
         terms = Terms(limits=limits_of(settings), costs=costs_of(settings))
         _keep_the_log_quiet()
         with _engine(settings, write=False) as engine:
-            return answer(engine, SqlBarStore(engine), asked, terms, progress)
+            return answer(engine, bar_store(settings, engine), asked, terms, progress)
 
 
 class _Counted:
@@ -313,7 +404,7 @@ class _Counted:
         self._tell = tell
         self._lines = 0
 
-    def readline(self, limit: int = -1) -> bytes:
+    def readline(self, limit: int = -1, /) -> bytes:
         self._lines += 1
         if self._lines % self._EVERY == 0:
             self._tell()

@@ -25,6 +25,7 @@ from traderbot.application.ports.clock import Clock, IdSource
 from traderbot.application.ports.commands import Command, IdempotencyKey, Origin
 from traderbot.application.ports.recorded import Actor
 from traderbot.application.ports.unit_of_work import UnitOfWork
+from traderbot.application.ports.vault import SealedExchangeKey
 from traderbot.application.ports.views import Views
 from traderbot.application.use_cases import UseCases
 from traderbot.application.views import OrderView, PortfolioView, UserView
@@ -41,6 +42,7 @@ from traderbot.infrastructure.persistence.database import reader_engine, writer_
 from traderbot.infrastructure.persistence.storage import Storage
 from traderbot.infrastructure.persistence.storages import open_storage
 from traderbot.infrastructure.persistence.tables import EventRow, LedgerRow
+from traderbot.infrastructure.persistence.vault import SqlSealedKeys
 from traderbot.infrastructure.persistence.views import SqlViews
 from traderbot.infrastructure.persistence.writer import Writer
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
@@ -92,6 +94,10 @@ class Store(ABC):
     def ledger(self, id_: PortfolioId) -> list[tuple[str, Decimal, str]]:
         """Return account, amount and currency of every line of a portfolio's ledger, in order."""
 
+    @abstractmethod
+    def sealed(self) -> list[SealedExchangeKey]:
+        """Return every sealed exchange key."""
+
     def desk(
         self,
         *,
@@ -141,6 +147,9 @@ class MemoryStore(Store):
         rows.sort(key=lambda row: (row.stream_version, row.line))
         return [(row.account, row.amount, row.currency) for row in rows]
 
+    def sealed(self) -> list[SealedExchangeKey]:
+        return list(self.memory.vault.values())
+
 
 class SqlStore(Store):
     """A migrated SQLite file or PostgreSQL database."""
@@ -170,6 +179,9 @@ class SqlStore(Store):
         )
         with self.reader.connect() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(lines)]
+
+    def sealed(self) -> list[SealedExchangeKey]:
+        return list(SqlSealedKeys(self.reader).not_sealed_with("", "", 1_000))
 
     def _engine(self, engine: Engine) -> Engine:
         self._stack.callback(engine.dispose)

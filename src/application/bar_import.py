@@ -50,7 +50,7 @@ def import_bars(
         ConflictingBarError: a bar is known with other values; nothing was stored.
         InvalidValueError: the source is not 1 to 200 printable characters.
     """
-    new = store.add(bars)
+    new = store.add(bars, source)
     series = tuple(
         _record(each, source, store=store, executor=executor, origin=origin)
         for each in _series_of(bars)

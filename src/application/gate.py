@@ -23,13 +23,15 @@ from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.risk.control import BY_ITSELF, RiskControl
 from traderbot.domain.risk.effective import limits_at, strictest_at
 from traderbot.domain.risk.errors import TradingHaltedError, TradingReducingError
-from traderbot.domain.risk.exposure import Circumstances, Neighbour, Pace, RiskPolicy
+from traderbot.domain.risk.exposure import Circumstances, Neighbour, Pace, Quote, RiskPolicy
+from traderbot.domain.risk.installed import installed_text
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.risk.policies import POLICIES
+from traderbot.domain.risk.policies_order import is_stale
 from traderbot.domain.risk.review import measure, review
 from traderbot.domain.risk.trading_state import Scope, ScopeKind, TradingState, scopes_of
 from traderbot.domain.risk.triggers import Stop, after_refusal, gate_failed
-from traderbot.domain.shared.decimals import EXACT
+from traderbot.domain.shared.decimals import EXACT, ZERO, subtract
 from traderbot.domain.shared.errors import TraderbotError
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId
 from traderbot.domain.shared.values import Price, Quantity
@@ -48,6 +50,7 @@ class Asked:
     run: BotRun | None = None
     itself: OrderId | None = None  # the order that is to be changed: it is no other order
     parent_room: Quantity | None = None  # what the children of its parent may still add
+    holds: Decimal = ZERO  # what the order that is to be changed has set aside already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,11 @@ class Gate:
     markets: Markets = field(default_factory=UnknownMarkets)
     latch: Latch = field(default_factory=NoLatch)
     policies: Sequence[RiskPolicy] = POLICIES
+    installed: str = field(init=False)  # `limits`, as every verdict records them
+
+    def __post_init__(self) -> None:
+        """Put the limits into words once, for all verdicts."""
+        object.__setattr__(self, "installed", installed_text(self.limits))
 
     def controls(
         self,
@@ -76,8 +84,8 @@ class Gate:
         venue: str | None = None,
     ) -> list[RiskControl]:
         """Return the scopes of an order that have a state or limits of their own, widest first."""
-        keys = scopes_of(venue or self.venue, portfolio_id, bot_run_id)
-        return [control for key in keys if (control := unit.risk.find(key)) is not None]
+        keys, find = scopes_of(venue or self.venue, portfolio_id, bot_run_id), unit.risk.find
+        return [control for key in keys if (control := find(key)) is not None]
 
     def in_force(self, unit: UnitOfWork, run: BotRun, at: datetime) -> Limits:
         """Return the limits that hold for a bot."""
@@ -122,7 +130,7 @@ class Gate:
         state, where = self._state(controls, at)
         if state is TradingState.HALTED:
             raise TradingHaltedError(where)
-        if state is TradingState.REDUCING and order.closing < order.remaining:
+        if state is TradingState.REDUCING and not _only_reduces(order, unit):
             raise TradingReducingError(where)
 
     def _state(self, controls: Sequence[RiskControl], at: datetime) -> tuple[TradingState, str]:
@@ -144,16 +152,19 @@ class Gate:
     ) -> Circumstances:
         symbol, run, markets = asked.ticket.symbol, asked.run, self.markets
         state, where = self._state(asked.controls, asked.at)
-        quote = markets.quote(symbol)
+        quote = markets.quote(symbol) if _needs_quote(limits) else None
         market = None
         if limits.price_collar is not None and asked.ticket.limit_price is not None:
-            market = quote.price if quote else unit.references.latest_close(symbol)
+            market = (
+                _market(quote, limits, asked.at) if quote else unit.references.latest_close(symbol)
+            )
         keyed = unit.is_keyed
         return Circumstances(
             at=asked.at,
             state=state,
             where=where,
             limits_version=version,
+            installed=self.installed,
             keyed=keyed,
             rules=markets.rules(symbol),
             is_listed=markets.lists(symbol),
@@ -163,9 +174,42 @@ class Gate:
             pace=None if run is None else Pace(run.asked, run.asked_on_day(asked.at)),
             elsewhere=None
             if limits.total_exposure_max is None
-            else unit.exposures.at_risk(symbol.quote),
+            else subtract(unit.exposures.at_risk(symbol.quote), asked.holds),
             parent_room=asked.parent_room,
         )
+
+
+def _market(quote: Quote, limits: Limits, at: datetime) -> Price | None:
+    """Return what a limit price is held against; nothing while the quote is too old for it.
+
+    What opens is refused then for the old quote. What closes is not held back by it.
+    """
+    return None if is_stale(quote, at, limits) else quote.price
+
+
+def _needs_quote(limits: Limits) -> bool:
+    return (
+        limits.price_collar is not None
+        or limits.reference_age_max is not None
+        or limits.market_order_collar is not None
+    )
+
+
+def _only_reduces(order: Order, unit: UnitOfWork) -> bool:
+    """Whether what is not filled of an order makes a position smaller, and no more.
+
+    An order that claims nothing may still say that it only reduces: of a pair of exits one claims
+    for both. Then what is held has to be enough for it.
+    """
+    if order.closing >= order.remaining:
+        return True
+    if not order.ticket.reduce_only:
+        return False
+    portfolio = unit.portfolios.find(order.ticket.portfolio_id)
+    if portfolio is None:
+        return False
+    held = portfolio.position_in(order.ticket.symbol)
+    return held.against(order.ticket.side) >= order.remaining.value
 
 
 def record_lapsed(
@@ -182,6 +226,15 @@ def record_lapsed(
                 after = unit.risk.record(control.scope, events)
                 controls = [*controls[:place], after, *controls[place + 1 :]]
     return controls
+
+
+def record_alarm(
+    unit: UnitOfWork, portfolio_id: PortfolioId, cause: str, message: str, at: datetime
+) -> None:
+    """Tell the people behind a portfolio of something they have to look at."""
+    scope = Scope(ScopeKind.PORTFOLIO, portfolio_id)
+    unit.risk.find(scope.key)  # a stream nobody looked for counts as new
+    unit.risk.record(scope.key, RiskControl.alarm(scope, cause=cause, message=message, at=at))
 
 
 def record_stop(
@@ -215,10 +268,12 @@ def _neighbours(
 ) -> tuple[Neighbour, ...]:
     """Return the portfolio's own orders that this one could repeat, or meet."""
     found: dict[OrderId, Order] = {}
-    if limits.self_trade_max is not None:
+    if limits.self_trade_max is not None and portfolio.memory.working:
         found.update(_resting(asked.ticket, portfolio, unit))
     if limits.duplicate_window and not keyed:
         found.update(_recent(asked, portfolio, limits.duplicate_window, unit))
+    if not found:  # as nearly always
+        return ()
     if asked.itself is not None:
         found.pop(asked.itself, None)
     return tuple(
@@ -230,10 +285,10 @@ def _neighbours(
 def _resting(
     ticket: Ticket, portfolio: Portfolio, unit: UnitOfWork
 ) -> Iterator[tuple[OrderId, Order]]:
-    """Yield the working orders on the other side."""
+    """Yield the working orders on the other side. Most work on the same: they are not looked up."""
     symbol, side = ticket.symbol, ticket.side
     for id_, working in portfolio.memory.working.items():
-        if working.symbol is symbol or working.symbol == symbol:
+        if working.side is not side and (working.symbol is symbol or working.symbol == symbol):
             order = unit.orders.peek(id_)
             if order is not None and order.ticket.side is not side:
                 yield id_, order

@@ -77,12 +77,17 @@ class ScopeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsView:
-    """The limits that hold somewhere, and their version, as it stands in every order's verdict."""
+    """The limits that hold somewhere, and their version, as it stands in every order's verdict.
+
+    `settings` says where the part of the installation is from: those of `today`, or as `recorded`
+    with the verdict on an order.
+    """
 
     scope: str
     limits: Mapping[str, str | None]
     limits_version: str
     scopes: tuple[ScopeView, ...]  # those that had a say, widest first
+    settings: str = "today"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 from traderbot.application.commands.amend_order import AmendOrder, AmendOrderHandler
 from traderbot.application.commands.bots import (
+    ChangeBotParameters,
+    ChangeBotParametersHandler,
     DecideOnBar,
     DecideOnBarHandler,
+    LeaseBot,
+    LeaseBotHandler,
+    PauseBot,
+    PauseBotHandler,
+    ResumeBot,
+    ResumeBotHandler,
     StartBot,
     StartBotHandler,
     StopBot,
@@ -15,6 +23,12 @@ from traderbot.application.commands.bots import (
 )
 from traderbot.application.commands.cancel_order import CancelOrder, CancelOrderHandler
 from traderbot.application.commands.corrections import CorrectCash, CorrectCashHandler
+from traderbot.application.commands.exchange_keys import (
+    AddExchangeKey,
+    AddExchangeKeyHandler,
+    RemoveExchangeKey,
+    RemoveExchangeKeyHandler,
+)
 from traderbot.application.commands.halting import (
     HaltTrading,
     HaltTradingHandler,
@@ -64,15 +78,31 @@ from traderbot.application.commands.risk_limits import (
     ChangeLimits,
     ChangeLimitsHandler,
 )
+from traderbot.application.commands.sessions import (
+    EndSession,
+    EndSessionHandler,
+    EndSessions,
+    EndSessionsHandler,
+    OpenSession,
+    OpenSessionHandler,
+    RefreshSession,
+    RefreshSessionHandler,
+)
 from traderbot.application.commands.users import (
+    ChangePassword,
+    ChangePasswordHandler,
     DeactivateUser,
     DeactivateUserHandler,
     RegisterUser,
     RegisterUserHandler,
+    RenewHash,
+    RenewHashHandler,
 )
 from traderbot.application.commands.venue_accounts import (
     ComparePosition,
     ComparePositionHandler,
+    RecordDeadMan,
+    RecordDeadManHandler,
     RecordDifference,
     RecordDifferenceHandler,
 )
@@ -94,6 +124,14 @@ class UseCases:
 
     register_user: RegisterUserHandler
     deactivate_user: DeactivateUserHandler
+    change_password: ChangePasswordHandler
+    renew_hash: RenewHashHandler
+    add_exchange_key: AddExchangeKeyHandler
+    remove_exchange_key: RemoveExchangeKeyHandler
+    open_session: OpenSessionHandler
+    refresh_session: RefreshSessionHandler
+    end_session: EndSessionHandler
+    end_sessions: EndSessionsHandler
     open_portfolio: OpenPortfolioHandler
     deposit: DepositHandler
     withdraw: WithdrawHandler
@@ -107,6 +145,10 @@ class UseCases:
     start_bot: StartBotHandler
     decide_on_bar: DecideOnBarHandler
     stop_bot: StopBotHandler
+    lease_bot: LeaseBotHandler
+    pause_bot: PauseBotHandler
+    resume_bot: ResumeBotHandler
+    change_bot_parameters: ChangeBotParametersHandler
     record_epoch: RecordEpochHandler
     discard_parked: DiscardParkedHandler
     record_bars: RecordBarsHandler
@@ -114,6 +156,7 @@ class UseCases:
     record_venue_answer: RecordVenueAnswerHandler
     compare_position: ComparePositionHandler
     record_difference: RecordDifferenceHandler
+    record_dead_man: RecordDeadManHandler
     halt_trading: HaltTradingHandler
     resume_trading: ResumeTradingHandler
     recall_order: RecallOrderHandler
@@ -132,6 +175,14 @@ class UseCases:
         return UseCases(
             register_user=RegisterUserHandler(clock=clock, ids=ids),
             deactivate_user=DeactivateUserHandler(clock=clock),
+            change_password=ChangePasswordHandler(clock=clock),
+            renew_hash=RenewHashHandler(),
+            add_exchange_key=AddExchangeKeyHandler(clock=clock),
+            remove_exchange_key=RemoveExchangeKeyHandler(clock=clock),
+            open_session=OpenSessionHandler(clock=clock),
+            refresh_session=RefreshSessionHandler(clock=clock),
+            end_session=EndSessionHandler(clock=clock),
+            end_sessions=EndSessionsHandler(clock=clock),
             open_portfolio=OpenPortfolioHandler(clock=clock, ids=ids),
             deposit=DepositHandler(clock=clock),
             withdraw=WithdrawHandler(clock=clock),
@@ -145,6 +196,10 @@ class UseCases:
             start_bot=StartBotHandler(clock=clock, ids=ids),
             decide_on_bar=DecideOnBarHandler(gate=gate, ids=ids),
             stop_bot=StopBotHandler(clock=clock),
+            lease_bot=LeaseBotHandler(clock=clock),
+            pause_bot=PauseBotHandler(clock=clock),
+            resume_bot=ResumeBotHandler(clock=clock),
+            change_bot_parameters=ChangeBotParametersHandler(clock=clock),
             record_epoch=RecordEpochHandler(clock=clock),
             discard_parked=DiscardParkedHandler(clock=clock),
             record_bars=RecordBarsHandler(clock=clock),
@@ -152,6 +207,7 @@ class UseCases:
             record_venue_answer=RecordVenueAnswerHandler(clock=clock, gate=gate),
             compare_position=ComparePositionHandler(clock=clock),
             record_difference=RecordDifferenceHandler(clock=clock),
+            record_dead_man=RecordDeadManHandler(clock=clock),
             halt_trading=HaltTradingHandler(clock=clock),
             resume_trading=ResumeTradingHandler(clock=clock),
             recall_order=RecallOrderHandler(clock=clock),
@@ -169,6 +225,14 @@ class UseCases:
         return {
             RegisterUser: self.register_user,
             DeactivateUser: self.deactivate_user,
+            ChangePassword: self.change_password,
+            RenewHash: self.renew_hash,
+            AddExchangeKey: self.add_exchange_key,
+            RemoveExchangeKey: self.remove_exchange_key,
+            OpenSession: self.open_session,
+            RefreshSession: self.refresh_session,
+            EndSession: self.end_session,
+            EndSessions: self.end_sessions,
             OpenPortfolio: self.open_portfolio,
             Deposit: self.deposit,
             Withdraw: self.withdraw,
@@ -182,6 +246,10 @@ class UseCases:
             StartBot: self.start_bot,
             DecideOnBar: self.decide_on_bar,
             StopBot: self.stop_bot,
+            LeaseBot: self.lease_bot,
+            PauseBot: self.pause_bot,
+            ResumeBot: self.resume_bot,
+            ChangeBotParameters: self.change_bot_parameters,
             RecordEpoch: self.record_epoch,
             DiscardParked: self.discard_parked,
             RecordBars: self.record_bars,
@@ -189,6 +257,7 @@ class UseCases:
             RecordVenueAnswer: self.record_venue_answer,
             ComparePosition: self.compare_position,
             RecordDifference: self.record_difference,
+            RecordDeadMan: self.record_dead_man,
             HaltTrading: self.halt_trading,
             ResumeTrading: self.resume_trading,
             RecallOrder: self.recall_order,

@@ -15,6 +15,8 @@ from traderbot.domain.orders.order import Order
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.decimals import plain
 from traderbot.domain.shared.values import Price
+from traderbot.domain.users.exchange_keys import ExchangeKey
+from traderbot.domain.users.sessions import Session
 from traderbot.domain.users.user import User
 
 T = TypeVar("T")
@@ -29,6 +31,45 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A login that nobody has ended, and when it ends unless it is refreshed."""
+
+    session_id: str
+    opened_at: datetime
+    refreshed_at: datetime
+    ends_at: datetime
+    generation: int
+
+    @staticmethod
+    def of(session: Session) -> SessionView:
+        """Show one."""
+        return SessionView(
+            session_id=session.id,
+            opened_at=session.opened_at,
+            refreshed_at=session.refreshed_at,
+            ends_at=session.ends_at,
+            generation=session.generation,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeKeyView:
+    """A stored key of an exchange, by everything but what it is."""
+
+    key_id: str
+    exchange: str
+    label: str
+    added_at: datetime
+
+    @staticmethod
+    def of(key: ExchangeKey) -> ExchangeKeyView:
+        """Show one."""
+        return ExchangeKeyView(
+            key_id=key.id, exchange=key.exchange, label=key.label, added_at=key.added_at
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
     """A user; `email` comes from the profile, which is not in the log."""
 
@@ -37,6 +78,8 @@ class UserView:
     role: str
     active: bool
     registered_at: datetime
+    sessions: tuple[SessionView, ...] = ()
+    exchange_keys: tuple[ExchangeKeyView, ...] = ()
 
     @staticmethod
     def of(user: User, email: str | None) -> UserView:
@@ -47,7 +90,16 @@ class UserView:
             role=user.role.value,
             active=user.active,
             registered_at=user.registered_at,
+            sessions=tuple(SessionView.of(it) for it in user.sessions.values()),
+            exchange_keys=tuple(ExchangeKeyView.of(it) for it in user.exchange_keys.values()),
         )
+
+    def session(self, session_id: str, at: datetime) -> SessionView | None:
+        """Return one of the sessions, if it is open at an instant."""
+        for it in self.sessions:
+            if it.session_id == session_id and at < it.ends_at:
+                return it
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +329,12 @@ class BotRunView:
     decisions: int
     order_id: str | None
     version: int
+    feed: str = ""
+    first_bar_at: datetime | None = None
+    holder: str = ""  # the process that runs it
+    fence: int = 0
+    reason: str = ""  # why it is paused or stopped
+    code: str = ""  # what failed, if that stopped it
 
     @staticmethod
     def of(run: BotRun) -> BotRunView:
@@ -297,6 +355,12 @@ class BotRunView:
             decisions=run.decisions,
             order_id=run.order_id,
             version=run.version,
+            feed=run.feed,
+            first_bar_at=run.first_bar_at,
+            holder=run.holder,
+            fence=run.fence,
+            reason=run.reason,
+            code=run.code,
         )
 
 

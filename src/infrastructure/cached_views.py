@@ -140,6 +140,10 @@ class CachedViews:
         """Return a bot run."""
         return self._many(("bot run", owner_id, id_), lambda: self._inner.bot_run(owner_id, id_))
 
+    def active_bot_runs(self) -> Sequence[BotRunView]:
+        """Return every run that is not stopped; whoever runs them reads what is on record."""
+        return self._inner.active_bot_runs()
+
     def bot_runs(
         self, owner_id: UserId | None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[BotRunView]:

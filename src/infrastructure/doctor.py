@@ -21,12 +21,15 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from sqlalchemy import Engine, select, text
 
+from traderbot.application.key_safe import KeySafe, advice
 from traderbot.application.ports.health import Health
 from traderbot.infrastructure.persistence.database import database_url, reader_engine
 from traderbot.infrastructure.persistence.guards import missing_guards
 from traderbot.infrastructure.persistence.health import database_check
 from traderbot.infrastructure.persistence.roles import login_of
 from traderbot.infrastructure.persistence.tables import EventRow
+from traderbot.infrastructure.persistence.vault import SqlSealedKeys
+from traderbot.infrastructure.security.secret_box import AesGcmSecretBox
 from traderbot.infrastructure.settings import Settings
 from traderbot.infrastructure.settings_check import masked_url
 
@@ -128,6 +131,7 @@ def _database(settings: Settings) -> Iterator[Health]:
                 yield _safely("sqlite", lambda: _pragmas(engine))
             yield _safely("guards", lambda: _guards(engine))
             yield _safely("clock", lambda: _clock(engine))
+            yield _safely("exchange keys", lambda: _exchange_keys(settings, engine))
     finally:
         engine.dispose()
 
@@ -168,6 +172,23 @@ def _guards(engine: Engine) -> Health:
     if login is not None and login.missing:
         message += f"; the server has no role {' or '.join(login.missing)}"
     return Health("guards", ok=True, message=message)
+
+
+def _exchange_keys(settings: Settings, engine: Engine) -> Health:
+    """Tell whether every stored exchange key can be opened, as far as its sealing key tells."""
+    name, stored = "exchange keys", SqlSealedKeys(engine)
+    total = sum(stored.sealed_with().values())
+    if not total:
+        return Health(name, ok=True, message="none are stored")
+    made = settings.encryption.key is not None or settings.encryption_key_path.exists()
+    if not made and settings.environment != "production":
+        message = f"{total} are stored, and there is no {settings.encryption_key_path} to open them"
+        return Health(name, ok=False, message=f"{message}; put it back")
+    safe = KeySafe(AesGcmSecretBox(settings.encryption_keys()), stored)
+    missing = safe.unreadable()
+    if missing:
+        return Health(name, ok=False, message=advice(missing))
+    return Health(name, ok=True, message=f"{total} stored, every sealing key is there")
 
 
 def _clock(engine: Engine) -> Health:

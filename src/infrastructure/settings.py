@@ -29,6 +29,12 @@ from traderbot.infrastructure.settings_check import (
     looks_like_an_example,
     name_problems,
 )
+from traderbot.infrastructure.settings_encryption import (
+    NoEncryptionKeyError,
+    encryption_keys,
+    production_problems,
+)
+from traderbot.infrastructure.settings_feed import FeedSettings, feed_problems
 from traderbot.infrastructure.settings_log import (
     default_anchor_path,
     default_origin,
@@ -42,6 +48,7 @@ from traderbot.infrastructure.settings_sections import (
     AuthSettings,
     DatabaseSettings,
     DataSettings,
+    EncryptionSettings,
     LimitsSettings,
     NotifySettings,
     RedisSettings,
@@ -102,10 +109,12 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     trading: TradingSettings = Field(default_factory=TradingSettings)
     risk: RiskSettings = Field(default_factory=RiskSettings)
     limits: LimitsSettings = Field(default_factory=LimitsSettings)
     broker: BrokerSettings = Field(default_factory=BrokerSettings)
+    feed: FeedSettings = Field(default_factory=FeedSettings)
     writer: WriterSettings = Field(default_factory=WriterSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
@@ -178,6 +187,25 @@ class Settings(BaseSettings):
     def sealing_key_path(self) -> Path:
         """Where development keeps the key it made for checkpoints."""
         return self.data.dir / "secrets" / "log-signing-key"
+
+    def encryption_keys(self) -> tuple[bytes, ...]:
+        """Return the keys that open exchange keys, the one that seals first.
+
+        Development makes and keeps one when first asked: it may read or write a file.
+
+        Raises:
+            ConfigurationError: production has none, or the file cannot be made, read, or trusted.
+        """
+        kept = None if self.environment == "production" else self.encryption_key_path
+        try:
+            return encryption_keys(self.encryption, kept)
+        except NoEncryptionKeyError as error:
+            raise ConfigurationError([error.problem]) from error
+
+    @property
+    def encryption_key_path(self) -> Path:
+        """Where development keeps the key it made for exchange keys."""
+        return self.data.dir / "secrets" / "exchange-keys-key"
 
     @property
     def log_origin(self) -> str:
@@ -280,6 +308,7 @@ def _read(
     settings._origins = _origins(known, arguments, in_file)  # noqa: SLF001
     found += _half_said(settings)
     found += broker_problems(settings.broker, settings.trading.mode, settings.environment)
+    found += feed_problems(settings.feed, settings.broker.alpaca)
     if settings.environment == "production":
         found += _production_problems(settings)
     return settings, found
@@ -391,6 +420,7 @@ def _production_problems(settings: Settings) -> Iterator[Problem]:
             message="looks like an example or a typed text",
             remedy=_HOW_TO_MAKE_A_KEY,
         )
+    yield from production_problems(settings.encryption)
     if settings.debug:
         yield Problem(
             name=f"{PREFIX}DEBUG",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from traderbot.infrastructure.settings_check import PREFIX, Problem
 from traderbot.infrastructure.settings_sections import Section
 from traderbot.infrastructure.settings_types import GatewayUrl, Password, Word
 
 PAPER: Final = "paper"
+ALPACA: Final = "alpaca"
 _WEIGHTS: Final = {"binance": 1000, "alpaca": 180}  # below what the venues allow
-_SECTIONS: Final = {"binance": "ccxt", "alpaca": "alpaca"}
+VenueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,39}$")]
+Coin = Annotated[str, StringConstraints(pattern=r"^(?:[A-Z0-9]{2,10})?$")]
 
 
 class LoginSettings(Section):
@@ -28,11 +30,24 @@ class LoginSettings(Section):
     secret: Password = Field(default=None, description="its secret")
 
 
+class CcxtSettings(LoginSettings):
+    """The account at an exchange that is reached by ccxt."""
+
+    passphrase: Password = Field(
+        default=None, description="the third part of the login, for exchanges that have one"
+    )
+    counted_in: Coin = Field(
+        default="",
+        description="the coin in whose pairs holdings are shown; empty: USDT at Binance, else USD",
+    )
+
+
 class BrokerSettings(Section):
     """Where orders go. In paper mode a venue's test network is used, never the venue itself."""
 
-    venue: Literal["paper", "binance", "alpaca"] = Field(
-        default="paper", description="paper, binance (by ccxt) or alpaca"
+    venue: VenueName = Field(
+        default="paper",
+        description="paper, alpaca, binance, or ccxt's name of an exchange it can trade at safely",
     )
     account: Word = Field(
         default="main", description="what this program calls the account; part of every fill's id"
@@ -42,12 +57,12 @@ class BrokerSettings(Section):
         ge=0,
         le=100_000,
         description="how much may be asked of the venue in a minute, in its own weights, by all"
-        " processes of this machine together; 0: 1000 of Binance, 180 of Alpaca",
+        " processes of this machine together; 0: 1000, and 180 of Alpaca",
     )
     cancel_reserve_percent: int = Field(
         default=10, ge=0, le=90, description="how much of that is kept for cancels; 0 to 90"
     )
-    ccxt: LoginSettings = Field(default_factory=LoginSettings)
+    ccxt: CcxtSettings = Field(default_factory=CcxtSettings)
     alpaca: LoginSettings = Field(default_factory=LoginSettings)
 
     @property
@@ -58,7 +73,7 @@ class BrokerSettings(Section):
     @property
     def login(self) -> LoginSettings:
         """The account at the venue that is chosen."""
-        return self.ccxt if self.venue == "binance" else self.alpaca
+        return self.alpaca if self.venue == ALPACA else self.ccxt
 
 
 def broker_problems(broker: BrokerSettings, mode: str, environment: str) -> Iterator[Problem]:
@@ -71,7 +86,7 @@ def broker_problems(broker: BrokerSettings, mode: str, environment: str) -> Iter
                 remedy=f"name a venue, or set {PREFIX}TRADING__MODE to paper",
             )
         return
-    section = f"{PREFIX}BROKER__{_SECTIONS[broker.venue].upper()}"
+    section = f"{PREFIX}BROKER__{'ALPACA' if broker.venue == ALPACA else 'CCXT'}"
     for name, value in (("KEY", broker.login.key), ("SECRET", broker.login.secret)):
         if value is None:
             yield Problem(

@@ -13,6 +13,7 @@ from traderbot.infrastructure.settings_types import (
     DatabaseUrl,
     DecimalOrNone,
     Folder,
+    FormerKeys,
     Hosts,
     LogName,
     Origins,
@@ -46,6 +47,11 @@ class DataSettings(Section):
     dir: Folder = Field(
         default=Path("traderbot-data"),
         description="folder for the SQLite database, secrets made at first run, and reports",
+    )
+    bars: Literal["database", "parquet"] = Field(
+        default="database",
+        description="where imported bars are kept: database, or parquet, files in the data folder"
+        " (extra `data`); live bars are always in the database",
     )
 
 
@@ -91,6 +97,21 @@ class AuthSettings(Section):
     )
     audience: Word = Field(
         default="traderbot-api", description="`aud` of the tokens; who they are meant for"
+    )
+
+
+class EncryptionSettings(Section):
+    """What seals the exchange keys that users store."""
+
+    key: SealingKey = Field(
+        default=None,
+        description="AES-256 key that seals stored exchange keys: 32 bytes in base64, from"
+        " `traderbot keys generate`. Development makes one at first run, production needs its own",
+    )
+    former_keys: FormerKeys = Field(
+        default=None,
+        description="keys that sealed before the one in use, separated by commas; they only open,"
+        " until `traderbot keys rotate` has sealed everything again",
     )
 
 
@@ -146,6 +167,12 @@ class RiskSettings(Section):
         ge=0,
         le=1,
         description="how far a limit price may be from the market's, as a fraction; 0 to 1",
+    )
+    market_order_collar: DecimalOrNone = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="how far beyond the market a market order may trade, as a fraction; 0 to 1",
     )
     price_drift_max: DecimalOrNone = Field(
         default=None,

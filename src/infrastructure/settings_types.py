@@ -116,6 +116,12 @@ def _seed(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _seeds(value: SecretStr | None) -> SecretStr | None:
+    for text in [] if value is None else value.get_secret_value().split(","):
+        _seed(SecretStr(text.strip()))
+    return value
+
+
 def _webhook(value: SecretStr | None) -> SecretStr | None:
     value = _with_scheme(value, ("https", "http"))
     if value is not None and _WEBHOOK.fullmatch(value.get_secret_value()) is None:
@@ -219,6 +225,7 @@ LogName = Annotated[  # no plus sign: it parts the name from the key in what ver
     BeforeValidator(_none_if_empty),
 ]
 SealingKey = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_seed)]
+FormerKeys = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterValidator(_seeds)]
 VerifierKeys = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_verifier_keys)
 ]

@@ -18,6 +18,7 @@ from traderbot.infrastructure.settings import (
     variables,
 )
 from traderbot.infrastructure.settings_check import PREFIX, masked_url
+from traderbot.infrastructure.settings_encryption import ENCRYPTION_KEY_NAME
 from traderbot.infrastructure.settings_sections import Section
 
 _MASK: Final = "********"
@@ -27,6 +28,7 @@ _MADE: Final = {
     DATABASE_URL_NAME: "`traderbot.db` in the data folder",
     SECRET_KEY_NAME: "made at first run; none in production",
     SEALING_KEY_NAME: "made at first run; none in production",
+    ENCRYPTION_KEY_NAME: "made at first run; none in production",
     f"{PREFIX}AUDIT__ORIGIN": "made of the name of the database",
     f"{PREFIX}AUDIT__ANCHOR_PATH": "made of the name of the database",
 }
@@ -111,6 +113,8 @@ def _made_by(settings: Settings, name: str) -> str | None:
         made[SECRET_KEY_NAME] = f"(kept in {settings.secret_key_path})"
     if settings.audit.signing_key is None:
         made[SEALING_KEY_NAME] = f"(kept in {settings.sealing_key_path})"
+    if settings.encryption.key is None:
+        made[ENCRYPTION_KEY_NAME] = f"(kept in {settings.encryption_key_path})"
     return made.get(name)
 
 

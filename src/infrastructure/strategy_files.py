@@ -30,6 +30,8 @@ class StrategyFileError(ApplicationError):
 def load_strategies(folder: Path) -> list[str]:
     """Run every `.py` file of a folder, by name; return the names of the strategies they brought.
 
+    Tests (`test_….py`) may lie beside what they test: they are left alone.
+
     A subclass of BaseStrategy with a name is registered even if its file does not do so itself.
 
     Raises:
@@ -39,8 +41,26 @@ def load_strategies(folder: Path) -> list[str]:
         raise StrategyFileError(folder, "there is no such folder")
     before = set(StrategyRegistry.list_all())
     for path in sorted(folder.glob("*.py")):
-        _register(_run(path), path)
+        if not path.name.startswith("test_"):
+            _register(_run(path), path)
     return [name for name in StrategyRegistry.list_all() if name not in before and _is_own(name)]
+
+
+def load_strategy_file(path: Path) -> list[str]:
+    """Run one file; return the names of the strategies it holds, known before or not.
+
+    Raises:
+        StrategyFileError: there is no such file, it fails, or a name is taken.
+    """
+    if not path.is_file():
+        raise StrategyFileError(path, "there is no such file")
+    module = _run(path)
+    _register(module, path)
+    return [
+        name
+        for name in StrategyRegistry.list_all()
+        if getattr(StrategyRegistry.get(name), "__module__", "") == module.__name__
+    ]
 
 
 def _is_own(name: str) -> bool:

@@ -258,7 +258,8 @@ class _Following:
         if observer is not None:
             bar = self._bars.at(run_id, command.seen.bar_at)
             if not dropped:
-                command = DecideOnBar(bot_run_id=run_id, seen=observer.look(bar))
+                seen = observer.look(bar)
+                command = DecideOnBar(bot_run_id=run_id, seen=seen, withheld=command.withheld)
             observer.keep(bar)
         if dropped:
             return
@@ -298,6 +299,9 @@ class _Following:
             symbol=command.symbol,
             timeframe=command.timeframe,
             allocation=command.allocation,
+            feed=command.feed,
+            first_bar_at=command.first_bar_at,
+            sizing=command.sizing,
         )
 
     def _accept(self, wish: Wish, command: RecordAcceptance) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from traderbot.application.gate import Gate
+from traderbot.application.paper_markets import PaperMarkets
 from traderbot.application.ports.commands import Command, Origin
 from traderbot.application.ports.recorded import DomainEvent
 from traderbot.application.ports.unit_of_work import UnitOfWork
@@ -52,7 +54,12 @@ class Desk:
         self._writer = Writer(
             lambda: MemoryStorage(self._memory),
             {
-                **UseCases.build(limits, self._script, self._script).handlers(),
+                **UseCases.build(
+                    limits,
+                    self._script,
+                    self._script,
+                    Gate(limits=limits, markets=PaperMarkets()),
+                ).handlers(),
                 TakeAsRecorded: take_as_recorded,
             },
             codec=codec,

@@ -40,13 +40,10 @@ class RecordedBars:
         return stored[0]
 
     def before(self, run_id: BotRunId, start: int) -> list[Bar]:
-        """Return the bars a run had decided on before an index of the log."""
-        bars = self._of(run_id)
-        return [
-            bars[decided.bar_at]
-            for index, decided in self._history.decisions(run_id)
-            if index < start
-        ]
+        """Return the bars a run had seen before an index of the log, its history included."""
+        ahead = [it.bar_at for index, it in self._history.decisions(run_id) if index >= start]
+        bars = self._of(run_id).values()
+        return [bar for bar in bars if not ahead or bar.at < ahead[0]]
 
     def _of(self, run_id: BotRunId) -> dict[datetime, Bar]:
         known = self._proven.get(run_id)
@@ -63,6 +60,8 @@ class RecordedBars:
             bar.at: bar for bar in self._store.bars(run.symbol, run.timeframe, first, last + _NEXT)
         }
         digest, proven = first_digest(run_id), {}
+        for before in self._history_of(run, first):
+            digest, proven[before.at] = next_digest(digest, before), before
         for index, decided in decisions:
             bar = stored.get(decided.bar_at)
             if bar is None:
@@ -76,6 +75,12 @@ class RecordedBars:
                 raise UnanswerableError(msg)
             proven[bar.at] = bar
         return proven
+
+    def _history_of(self, run: BotStarted, first: datetime) -> list[Bar]:
+        """Return the bars a run looked at before it decided on its first one."""
+        if run.first_bar_at is None:
+            return []
+        return self._store.bars(run.symbol, run.timeframe, run.first_bar_at, first)
 
 
 def _missing(run: BotStarted, bar_at: datetime) -> UnanswerableError:

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from traderbot.application.commands.bots import DecideOnBar, StartBot, StopBot
+from traderbot.application.bots.at_work import STALE
+from traderbot.application.commands.bots import (
+    ChangeBotParameters,
+    DecideOnBar,
+    LeaseBot,
+    PauseBot,
+    ResumeBot,
+    StartBot,
+    StopBot,
+)
 from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.commands.corrections import CorrectCash
 from traderbot.application.commands.paper_venue import (
@@ -25,7 +34,15 @@ from traderbot.application.ports.commands import Command
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.ports.what_if import UnanswerableError
 from traderbot.domain.bots.bot_run import Observation
-from traderbot.domain.bots.events import BotDecided, BotStarted, BotStopped
+from traderbot.domain.bots.events import (
+    BotDecided,
+    BotLeased,
+    BotParametersChanged,
+    BotPaused,
+    BotResumed,
+    BotStarted,
+    BotStopped,
+)
 from traderbot.domain.orders.events import (
     CancelRequested,
     OrderAccepted,
@@ -244,7 +261,11 @@ class _Reading:
         command: Command[Any]
         match deed.events:
             case (*_, BotDecided() as decided):
-                command = DecideOnBar(bot_run_id=decided.bot_run_id, seen=observation(decided))
+                command = DecideOnBar(
+                    bot_run_id=decided.bot_run_id,
+                    seen=observation(decided),
+                    withheld=STALE if decided.blocking_code == STALE else None,
+                )
                 return Wish(deed, command, (decided.order_id,) if decided.order_id else ())
             case (OrderPlaced() as placed, OrderApproved() | OrderRefused() as verdict, *_):
                 command = PlaceOrder(
@@ -266,11 +287,19 @@ class _Reading:
                     symbol=started.symbol,
                     timeframe=started.timeframe,
                     allocation=started.allocation,
+                    sizing=started.sizing,
+                    feed=started.feed,
+                    first_bar_at=started.first_bar_at,
                 )
                 return Wish(deed, command, (started.bot_run_id,))
             case _:
                 pass
-        found = self._simple(deed) or self._of_venue(deed) or _of_paper(deed, self._states)
+        found = (
+            self._of_bot(deed)
+            or self._simple(deed)
+            or self._of_venue(deed)
+            or _of_paper(deed, self._states)
+        )
         if found is None:
             raise _unknown(deed)
         return Wish(deed, found)
@@ -300,11 +329,36 @@ class _Reading:
             ].status.is_with_venue:
                 owner = self._states[f"order-{it.order_id}"].owner_id
                 command = CancelOrder(owner_id=owner, order_id=it.order_id, reason=it.reason)
-            case (BotStopped(bot_run_id=run_id) as it,):
-                owner = self._states[f"bot-{run_id}"].owner_id
-                command = StopBot(owner_id=owner, bot_run_id=run_id, reason=it.reason, at=it.at)
             case _ if {fact.recorded.stream.partition("-")[0] for fact in deed.facts} <= _UNTOUCHED:
                 command = TakeAsRecorded(tuple(deed.facts))
+            case _:
+                pass
+        return command
+
+    def _of_bot(self, deed: Deed) -> Command[Any] | None:
+        """Return what was wanted of a bot, None if nothing was."""
+        command: Command[Any] | None = None
+        match deed.events:
+            case (BotStopped(bot_run_id=run_id) as it,):
+                owner = self._states[f"bot-{run_id}"].owner_id
+                command = StopBot(
+                    owner_id=owner, bot_run_id=run_id, reason=it.reason, at=it.at, code=it.code
+                )
+            case (BotLeased(bot_run_id=run_id) as it,):
+                command = LeaseBot(bot_run_id=run_id, holder=it.holder, known_fence=it.fence - 1)
+            case (BotPaused(bot_run_id=run_id) as it,):
+                owner = self._states[f"bot-{run_id}"].owner_id
+                command = PauseBot(owner_id=owner, bot_run_id=run_id, reason=it.reason)
+            case (BotResumed(bot_run_id=run_id) as it,):
+                owner = self._states[f"bot-{run_id}"].owner_id
+                command = ResumeBot(owner_id=owner, bot_run_id=run_id, reason=it.reason)
+            case (BotParametersChanged(bot_run_id=run_id) as it,):
+                command = ChangeBotParameters(
+                    owner_id=self._states[f"bot-{run_id}"].owner_id,
+                    bot_run_id=run_id,
+                    parameters=it.parameters,
+                    reason=it.reason,
+                )
             case _:
                 pass
         return command

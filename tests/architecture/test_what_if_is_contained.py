@@ -49,7 +49,8 @@ def test_it_loads_nothing_that_trades_or_writes() -> None:
 def test_of_all_venues_it_knows_only_the_arithmetic_of_the_paper_venue() -> None:
     brokers = "traderbot.infrastructure.brokers."
     found = [name for name in loaded() if name.startswith(brokers)]
-    assert found == [f"{brokers}paper_venue", f"{brokers}paper_words"]
+    names = ("paper_records", "paper_venue", "paper_words")
+    assert found == [brokers + name for name in names]
 
 
 def test_it_neither_opens_a_database_nor_sends_a_statement() -> None:

@@ -1,24 +1,28 @@
-"""What every `BarStore` promises, asked of SQLite and of PostgreSQL."""
+"""What every `BarStore` promises, asked of SQLite, of PostgreSQL and of Parquet files."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from tests.builders import NOON, a_bar, later
+from traderbot.application.errors import DatabaseUnavailableError
 from traderbot.application.ports.market_data import BarStore, ConflictingBarError, SeriesSummary
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import Price, Quantity, symbol
 from traderbot.infrastructure.market_data.bar_store import SqlBarStore, _row
+from traderbot.infrastructure.market_data.layered_store import LayeredBarStore
+from traderbot.infrastructure.market_data.parquet_store import ParquetBarStore
 from traderbot.infrastructure.market_data.sample_bars import sample_bars
 from traderbot.infrastructure.persistence.bar_table import bars as table
 from traderbot.infrastructure.persistence.database import reader_engine, writer_engine
@@ -43,20 +47,43 @@ def engine(url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(params=["sqlite", "postgres", "parquet", "layered"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], BarStore]]:
+    """Give what opens one store again and again, as processes do."""
+    if request.param == "parquet":
+        yield lambda: ParquetBarStore(tmp_path / "bars")
+        return
+    sqlite = f"sqlite:///{tmp_path / 'bars.db'}"
+    is_postgres = request.param == "postgres"
+    url = str(request.getfixturevalue("postgres_url")) if is_postgres else sqlite
+    with ExitStack() as stack:
+        first = writer_engine(url)
+        stack.callback(first.dispose)
+        metadata.create_all(first, tables=[table])
+
+        def make() -> BarStore:
+            engine, reader = writer_engine(url), reader_engine(url)
+            stack.callback(engine.dispose)
+            stack.callback(reader.dispose)
+            store = SqlBarStore(engine, reader)
+            if request.param == "layered":
+                return LayeredBarStore(ParquetBarStore(tmp_path / "bars"), store)
+            return store
+
+        yield make
+
+
 @pytest.fixture
-def store(engine: Engine, url: str) -> Iterator[BarStore]:
-    reader = reader_engine(url)
-    yield SqlBarStore(engine, reader)
-    reader.dispose()
+def store(open_store: Callable[[], BarStore]) -> BarStore:
+    return open_store()
 
 
 def hourly(count: int, *, code: str = "AAPL") -> list[Bar]:
     return [a_bar(symbol_code=code, at=later(60 * n)) for n in range(count)]
 
 
-def counted(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return connection.scalar(select(func.count()).select_from(table)) or 0
+def counted(store: BarStore) -> int:
+    return sum(len(store.bars(it.symbol, it.timeframe)) for it in store.series())
 
 
 def test_an_empty_store_has_nothing(store: BarStore) -> None:
@@ -109,11 +136,11 @@ def test_an_earlier_century_sorts_before_a_later_one(store: BarStore) -> None:
     assert store.bars(AAPL, H1) == [old, new]
 
 
-def test_adding_twice_changes_nothing(store: BarStore, engine: Engine) -> None:
+def test_adding_twice_changes_nothing(store: BarStore) -> None:
     bars = hourly(4)
     assert store.add(bars) == 4
     assert store.add(bars) == 0
-    assert counted(engine) == 4
+    assert counted(store) == 4
 
 
 def test_only_what_is_new_is_counted(store: BarStore) -> None:
@@ -159,12 +186,10 @@ def test_a_conflict_refuses_the_whole_call(store: BarStore) -> None:
     assert store.bars(IBM, H1) == []
 
 
-def test_two_bars_of_one_instant_in_one_call_are_a_conflict(
-    store: BarStore, engine: Engine
-) -> None:
+def test_two_bars_of_one_instant_in_one_call_are_a_conflict(store: BarStore) -> None:
     with pytest.raises(ConflictingBarError, match="close 105 is now 106"):
         store.add([a_bar(), a_bar(close="106")])
-    assert counted(engine) == 0
+    assert counted(store) == 0
 
 
 def test_series_are_kept_apart(store: BarStore) -> None:
@@ -247,15 +272,13 @@ def test_thirteen_years_of_days_are_added_within_a_second(store: BarStore) -> No
     assert store.bars(IBM, D1) == bars
 
 
-def test_an_import_larger_than_one_chunk_is_still_all_or_nothing(
-    store: BarStore, engine: Engine
-) -> None:
+def test_an_import_larger_than_one_chunk_is_still_all_or_nothing(store: BarStore) -> None:
     bars = [a_bar(timeframe=Timeframe.M1, at=later(n)) for n in range(12_000)]
     last = bars[-1]
     store.add([last])
     with pytest.raises(ConflictingBarError):
         store.add([*bars[:-1], replace(last, close=Price("106"))])
-    assert counted(engine) == 1
+    assert counted(store) == 1
     assert store.add(bars) == 11_999
 
 
@@ -266,10 +289,9 @@ def test_one_engine_is_enough(engine: Engine) -> None:
 
 
 def test_two_processes_that_add_the_same_bars_at_once_count_each_bar_once(
-    store: BarStore, engine: Engine, url: str
+    open_store: Callable[[], BarStore],
 ) -> None:
     bars = hourly(300)
-    other = writer_engine(url)
     both = Barrier(2)
     counts: list[int] = []
 
@@ -278,16 +300,69 @@ def test_two_processes_that_add_the_same_bars_at_once_count_each_bar_once(
         counts.append(mine.add(in_my_order))
 
     threads = [
-        Thread(target=run, args=(store, bars)),
-        Thread(target=run, args=(SqlBarStore(other), bars[::-1])),
+        Thread(target=run, args=(open_store(), bars)),
+        Thread(target=run, args=(open_store(), bars[::-1])),
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    other.dispose()
-    assert sum(counts) == counted(engine) == 300
+    assert sum(counts) == counted(open_store()) == 300
     assert len(counts) == 2
+
+
+def test_what_one_process_added_another_sees(open_store: Callable[[], BarStore]) -> None:
+    one, other = open_store(), open_store()
+    assert other.series() == []
+    one.add(hourly(3))
+    assert other.bars(AAPL, H1) == hourly(3)
+    one.add(hourly(5))
+    assert other.bars(AAPL, H1) == hourly(5)
+
+
+def test_what_follows_comes_page_by_page(store: BarStore) -> None:
+    bars = hourly(7)
+    store.add(bars)
+    assert store.following(AAPL, H1, None, 3) == bars[:3]
+    assert store.following(AAPL, H1, bars[2].at, 3) == bars[3:6]
+    assert store.following(AAPL, H1, bars[5].at, 3) == bars[6:]
+    assert store.following(AAPL, H1, bars[6].at, 3) == []
+    assert store.following(AAPL, H1, bars[0].at - timedelta(seconds=1), 2) == bars[:2]
+    assert store.following(AAPL, H1, None, 0) == []
+    assert store.following(IBM, H1, None, 9) == []
+
+
+def test_pages_over_many_years_leave_nothing_out(store: BarStore) -> None:
+    bars = [a_bar(at=NOON + timedelta(days=90 * n)) for n in range(20)]
+    store.add(bars)
+    seen: list[Bar] = []
+    while page := store.following(AAPL, H1, seen[-1].at if seen else None, 3):
+        seen += page
+    assert seen == bars
+    assert store.bars(AAPL, H1, limit=6) == bars[-6:]
+    assert store.bars(AAPL, H1, bars[3].at, bars[17].at) == bars[3:17]
+
+
+def test_a_page_starts_at_an_instant_and_is_not_below_nothing(store: BarStore) -> None:
+    with pytest.raises(InvalidValueError, match="time zone"):
+        store.following(AAPL, H1, NOON.replace(tzinfo=None), 1)
+    with pytest.raises(InvalidValueError, match="not negative"):
+        store.following(AAPL, H1, None, -1)
+
+
+def test_a_database_without_the_table_is_told_in_our_words(tmp_path: Path) -> None:
+    engine = writer_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    store = SqlBarStore(engine)
+    for ask in (
+        lambda: store.add(hourly(1)),
+        lambda: store.bars(AAPL, H1),
+        lambda: store.following(AAPL, H1, None, 1),
+        lambda: store.latest(AAPL),
+        store.series,
+    ):
+        with pytest.raises(DatabaseUnavailableError, match="no such table"):
+            ask()
+    engine.dispose()
 
 
 def test_a_bar_another_process_is_adding_is_waited_for_and_compared(
@@ -312,3 +387,28 @@ def test_a_bar_another_process_is_adding_is_waited_for_and_compared(
     late.join()
     other.dispose()
     assert outcome == [a_bar()]
+
+
+def test_few_bars_are_live_and_many_are_files_and_nobody_sees_the_difference(
+    tmp_path: Path,
+) -> None:
+    engine = writer_engine(f"sqlite:///{tmp_path / 'bars.db'}")
+    metadata.create_all(engine, tables=[table])
+    files, live = ParquetBarStore(tmp_path / "bars"), SqlBarStore(engine)
+    store = LayeredBarStore(files, live)
+    bars = hourly(1_000)
+    store.add(bars[300:310])
+    assert store.add(bars[:900], "file:long.csv") == 890
+    assert store.add(bars[890:]) == 100
+    assert store.add(bars) == 0
+    assert (len(files.bars(AAPL, H1)), len(live.bars(AAPL, H1))) == (890, 110)
+    assert store.bars(AAPL, H1) == bars
+    assert store.bars(AAPL, H1, limit=150) == bars[-150:]
+    assert store.following(AAPL, H1, bars[295].at, 20) == bars[296:316]
+    (series,) = store.series()
+    assert (series.count, series.first, series.last) == (1_000, bars[0].at, bars[-1].at)
+    with pytest.raises(ConflictingBarError):
+        store.add([replace(bars[5], close=Price("106"))])
+    with pytest.raises(ConflictingBarError):
+        store.add([replace(bars[305], close=Price("106")), *bars[500:]])
+    engine.dispose()

@@ -38,9 +38,22 @@ from tests.builders import (
 )
 from tests.stores import Desk, SqlStore, Store
 from traderbot.application.commands.bots import StartBot, StopBot
-from traderbot.application.commands.users import RegisterUser
-from traderbot.application.errors import EmailTakenError, StaleAggregateError
+from traderbot.application.commands.exchange_keys import AddExchangeKey, RemoveExchangeKey
+from traderbot.application.commands.sessions import (
+    EndSession,
+    EndSessions,
+    OpenSession,
+    RefreshSession,
+)
+from traderbot.application.commands.users import (
+    ChangePassword,
+    DeactivateUser,
+    RegisterUser,
+    RenewHash,
+)
+from traderbot.application.errors import EmailTakenError, NotFoundError, StaleAggregateError
 from traderbot.application.ports.unit_of_work import Profile, Repository, UnitOfWork
+from traderbot.application.ports.vault import SealedExchangeKey
 from traderbot.application.views import BotRunView, OrderView, PortfolioView, UserView
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.market.timeframe import Timeframe
@@ -49,6 +62,8 @@ from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.ids import BotRunId, FillId, OrderId, UserId
 from traderbot.domain.shared.values import Price, symbol
+from traderbot.domain.users.errors import TooManyExchangeKeysError
+from traderbot.domain.users.exchange_keys import MOST_KEYS
 from traderbot.domain.users.user import User
 from traderbot.infrastructure.event_store.body import GENESIS, leaf_hash
 from traderbot.infrastructure.market_data.bar_store import SqlBarStore
@@ -246,6 +261,83 @@ def test_credentials_are_found_by_address(desk: Desk) -> None:
     assert (found.role, found.active) == ("trader", True)
     assert desk.views.credentials("b@example.org") is None
     assert desk.views.credentials("b\x00@example.org") is None
+
+
+def test_another_password_is_found_and_the_old_one_is_not(desk: Desk) -> None:
+    user = desk.run(RegisterUser(email="a@example.org", password_hash="$argon2id$old"))
+    other = desk.run(RegisterUser(email="b@example.org", password_hash="$argon2id$theirs"))
+    desk.run(ChangePassword(user_id=UserId(user.user_id), password_hash="$argon2id$new"))
+    desk.run(RenewHash(user_id=UserId(other.user_id), password_hash="$argon2id$renewed"))
+    hashes = [desk.views.credentials(f"{name}@example.org") for name in ("a", "b")]
+    assert [it and it.password_hash for it in hashes] == ["$argon2id$new", "$argon2id$renewed"]
+    with pytest.raises(NotFoundError):
+        desk.run(RenewHash(user_id=UserId("nobody"), password_hash="-"))
+
+
+def test_an_exchange_key_is_kept_and_erased_with_its_event(store: Store) -> None:
+    desk = store.desk()
+    user_id = UserId(desk.user().user_id)
+    for key_id in ("one", "two", "three"):
+        desk.run(an_exchange_key(user_id, key_id))
+    desk.run(RemoveExchangeKey(user_id=user_id, key_id="two"))
+    found = desk.views.user(user_id)
+    assert found is not None
+    assert {(it.key_id, it.exchange, it.label) for it in found.exchange_keys} == {
+        ("one", "binance", "label of one"),
+        ("three", "binance", "label of three"),
+    }
+    expected = [an_exchange_key(user_id, key_id).sealed for key_id in ("one", "three")]
+    assert sorted(store.sealed(), key=lambda it: it.key_id) == expected
+    for unknown in ("two", "four"):
+        with pytest.raises(NotFoundError):
+            desk.run(RemoveExchangeKey(user_id=user_id, key_id=unknown))
+    with pytest.raises(NotFoundError):
+        desk.run(RemoveExchangeKey(user_id=UserId("somebody else"), key_id="one"))
+    desk.run(DeactivateUser(user_id=user_id, reason="left"))
+    assert store.sealed() == []
+    with pytest.raises(NotFoundError):
+        desk.run(an_exchange_key(user_id, "five"))
+
+
+def test_a_refused_exchange_key_leaves_nothing_behind(store: Store) -> None:
+    desk = store.desk()
+    user_id = UserId(desk.user().user_id)
+    for number in range(MOST_KEYS):
+        desk.run(an_exchange_key(user_id, f"key-{number}"))
+    with pytest.raises(TooManyExchangeKeysError):
+        desk.run(an_exchange_key(user_id, "one too many"))
+    assert len(store.sealed()) == MOST_KEYS
+
+
+def an_exchange_key(user_id: UserId, key_id: str) -> AddExchangeKey:
+    sealed = SealedExchangeKey(
+        key_id=key_id,
+        owner_id=user_id,
+        api_key=f"v1.sealed.{key_id}",
+        secret="v1.sealed.secret",
+        passphrase=None if key_id == "one" else "v1.sealed.passphrase",
+        sealed_with="0f1e2d3c4b5a6978",
+        created_at=NOON,
+    )
+    return AddExchangeKey(
+        user_id=user_id, exchange="binance", label=f"label of {key_id}", sealed=sealed
+    )
+
+
+def test_a_session_is_read_back_as_it_was_left(desk: Desk) -> None:
+    user_id = UserId(desk.user().user_id)
+    opened = desk.run(OpenSession(user_id=user_id, session_id="one"))
+    desk.run(OpenSession(user_id=user_id, session_id="two"))
+    refreshed = desk.run(RefreshSession(user_id=user_id, session_id="two", generation=1))
+    assert refreshed is not None
+    found = desk.views.user(user_id)
+    assert found is not None
+    assert sorted(found.sessions, key=lambda it: it.session_id) == [opened, refreshed]
+    desk.run(EndSession(user_id=user_id, session_id="one"))
+    desk.run(EndSessions(user_id=user_id))
+    found = desk.views.user(user_id)
+    assert found is not None
+    assert found.sessions == ()
 
 
 def test_an_address_belongs_to_one_user(store: Store) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -17,6 +17,7 @@ import pytest
 
 from tests.venues.faults import GARBAGE, Call, Fault
 from tests.venues.labs import IMPATIENT_SECONDS, KEY, SECRET, Lab, lab
+from tests.venues.orders import Listing
 from traderbot.application.errors import VenueUnavailableError
 from traderbot.application.ports.venue import (
     Absent,
@@ -24,6 +25,7 @@ from traderbot.application.ports.venue import (
     Connected,
     Denied,
     Disconnected,
+    ForeignOrder,
     NotSent,
     Unclear,
     Venue,
@@ -34,7 +36,7 @@ from traderbot.application.ports.venue import (
     WorkingOrder,
 )
 from traderbot.domain.orders.ticket import OrderKind, Side, TimeInForce
-from traderbot.domain.shared.values import Currency, Price, Quantity, Symbol
+from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol
 from traderbot.infrastructure.brokers import alpaca_stream, ccxt_stream
 
 ALIVE = {VenueStatus.PENDING, VenueStatus.WORKING}
@@ -45,6 +47,10 @@ Answer = Acknowledged | Denied | Absent | NotSent | Unclear
 def the(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with lab(request.param) as made:
         yield made
+
+
+def listed(the: Lab) -> list[VenueOrder]:
+    return [it for it in the.venue.open_orders() if isinstance(it, VenueOrder)]
 
 
 def acknowledged(answer: Answer) -> VenueOrder:
@@ -219,7 +225,6 @@ def test_what_cannot_be_said_to_it_is_refused_before_anything_is_sent(the: Lab) 
         the.order(client_order_id=""),
         the.order(client_order_id="x" * 33),
         the.order(client_order_id="under_score"),
-        the.order(reduce_only=True),
         the.order(duration=TimeInForce.GTD, expires_at=datetime.now(UTC)),
     ]
     for order in unsayable:
@@ -229,11 +234,47 @@ def test_what_cannot_be_said_to_it_is_refused_before_anything_is_sent(the: Lab) 
     assert len(the.server.seen) == before
 
 
-def test_it_says_that_it_changes_no_orders(the: Lab) -> None:
-    assert the.venue.abilities.amend is False
+def test_a_change_nobody_asked_for_is_refused_before_anything_is_sent(the: Lab) -> None:
+    the.venue.instrument(the.symbol)
     before = len(the.server.seen)
     assert isinstance(the.venue.amend(the.order()), Denied)
     assert len(the.server.seen) == before
+
+
+def test_the_whole_listing_is_told_with_its_rules(the: Lab) -> None:
+    rules = the.venue.listing()  # type: ignore[attr-defined]
+    assert the.symbol in rules
+    assert the.gone not in rules
+    told = rules[the.symbol]
+    assert told.tick_size == Price("0.01")
+    assert told.kinds == the.venue.abilities.kinds
+    if the.quote == "USDT":
+        assert told.notional_min == Money(5, "USDT")
+        assert (told.quantity_min, told.quantity_max) == (Quantity("0.00001"), Quantity(9000))
+
+
+def test_quotes_are_the_middle_of_the_newest_prices_of_those_that_have_one(the: Lab) -> None:
+    quotes = the.venue.quotes  # type: ignore[attr-defined]
+    assert quotes([the.symbol]) == {}
+    the.market("99", "100")
+    (quote,) = quotes([the.symbol]).values()
+    assert quote.price == Price("99.5")
+    assert abs(quote.at - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_cancels_do_not_wait_behind_what_is_sent(the: Lab) -> None:
+    order = the.order()
+    taken = acknowledged(the.venue.submit(order))
+    with the.impatient() as venue:
+        the.server.faults.add(Fault.TIMEOUT_BEFORE, Call.SUBMIT, seconds=IMPATIENT_SECONDS * 3)
+        hanging = threading.Thread(target=venue.submit, args=[the.order()])
+        hanging.start()
+        time.sleep(0.1)
+        before = time.monotonic()
+        canceled = acknowledged(venue.cancel(the.named(order, taken.venue_order_id)))
+        assert canceled.status is VenueStatus.CANCELED
+        assert time.monotonic() - before < IMPATIENT_SECONDS * 0.8
+        hanging.join()
 
 
 def test_all_orders_are_canceled_at_once(the: Lab) -> None:
@@ -444,7 +485,7 @@ def test_whatever_goes_wrong_nothing_is_refused_here_that_lives_there(the: Lab) 
     the.server.faults.clear()
     assert {Acknowledged, Unclear, Denied, NotSent} == set(outcomes)
     theirs = {it.client_id for it in the.server.book.open_orders()}
-    assert {it.client_order_id for it in the.venue.open_orders()} == theirs
+    assert {it.client_order_id for it in listed(the)} == theirs
 
 
 def test_many_at_once_keep_their_answers_apart(the: Lab) -> None:
@@ -497,7 +538,7 @@ def test_it_tells_what_works_what_it_has_and_what_time_it_is(the: Lab) -> None:
     orders = [the.order(), the.order(side=Side.SELL, price="110")]
     for order in orders:
         acknowledged(the.venue.submit(order))
-    told = the.venue.open_orders()
+    told = listed(the)
     assert [it.client_order_id for it in told] == [it.client_order_id for it in orders]
     assert all(it.status is VenueStatus.WORKING for it in told)
     # Locked or not, it is there.
@@ -750,3 +791,36 @@ def _until(reached: Callable[[], bool], seconds: float = 8) -> None:
     while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("side", "sent"), [(Side.BUY, "100.5"), (Side.SELL, "98.51")])
+def test_a_protected_market_order_leaves_as_a_limit_that_never_rests(
+    the: Lab, side: Side, sent: str
+) -> None:
+    the.market("99", "100")
+    order = the.order(kind=OrderKind.MARKET, side=side, quantity="1")
+    limit = Price("100.505") if side is Side.BUY else Price("98.505")
+    ticket = replace(order.ticket, protective_limit=limit)
+    acknowledged(the.venue.submit(replace(order, ticket=ticket)))
+    (theirs,) = the.theirs(order)
+    assert (theirs.wish.price, theirs.wish.lasting.value) == (Decimal(sent), "ioc")
+    assert theirs.filled == 1
+
+
+def test_what_others_trade_without_a_name_here_hides_no_order_of_ours(the: Lab) -> None:
+    order = the.order()
+    taken = acknowledged(the.venue.submit(order))
+    book = the.server.book
+    strange = Listing(symbol="币安人生" + the.quote, base="币安人生", quote=the.quote)
+    book.listings = {**book.listings, strange.symbol: strange}
+    wish = replace(the.theirs(order)[0].wish, listing=strange, client_id="somebody-else")
+    book.submit(KEY, wish)
+    with closing(the.another()) as venue:
+        told = venue.open_orders()
+        assert [it.venue_order_id for it in told if isinstance(it, VenueOrder)] == [
+            taken.venue_order_id
+        ]
+        (foreign,) = [it for it in told if isinstance(it, ForeignOrder)]
+        assert "币安人生" in foreign.name
+        assert venue.cancel_all() is True
+        assert book.open_orders() == []

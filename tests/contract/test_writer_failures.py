@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from threading import Event
 from time import monotonic
 from types import FrameType
@@ -243,6 +244,40 @@ def test_a_file_that_another_program_holds_is_waited_for(sql_store: SqlStore) ->
         other.execute("ROLLBACK")
         assert waiting.result(10).version == 2
     other.close()
+
+
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("how", ["was replaced by another file", "is gone"])
+def test_nothing_is_written_to_a_file_that_lost_its_name(sql_store: SqlStore, how: str) -> None:
+    file = Path(make_url(sql_store.url).database or "")
+    desk = sql_store.desk()
+    owned = portfolio(desk)
+    aside = file.with_suffix(".aside")
+    file.rename(aside)
+    if how != "is gone":
+        file.write_bytes(aside.read_bytes())
+    with pytest.raises(DatabaseUnavailableError, match=how):
+        desk.deposit(owned, "1 USD")
+    assert file.exists() == (how != "is gone")  # nor is an empty one made
+    aside.replace(file)
+    assert desk.deposit(owned, "1 USD").version == 2
+
+
+@pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)
+def test_a_commit_to_a_file_that_lost_its_name_meanwhile_is_unknown(sql_store: SqlStore) -> None:
+    file = Path(make_url(sql_store.url).database or "")
+    meddled = Meddled(sql_store.storage())
+    desk = sql_store.desk(open_storage=lambda: meddled)
+    owned = portfolio(desk)
+    aside = file.with_suffix(".aside")
+
+    def rename(_transaction: Any) -> None:
+        file.rename(aside)
+
+    meddled.before_commit = rename
+    with pytest.raises(OutcomeUnknownError, match="is gone"):
+        desk.deposit(owned, "1 USD")
+    aside.replace(file)
 
 
 @pytest.mark.parametrize("sql_store", ["sqlite"], indirect=True)

@@ -60,13 +60,14 @@ def bollinger(close: Series, period: int, multiplier: float) -> tuple[Line, Line
     return _plus(middle, width), middle, _minus(middle, width)
 
 
-def rsi(close: Series, period: int, smoothing: str) -> tuple[Line]:
+def rsi(close: Series, period: int, smoothing: str, seeding: str = "mean") -> tuple[Line]:
     changes = _changes(close)
     gains, losses = [max(x, 0.0) for x in changes], [max(-x, 0.0) for x in changes]
     if smoothing == "simple":
         gain, loss = _windows(gains, period, _mean), _windows(losses, period, _mean)
     else:
-        gain, loss = (_smoothed(each, period, 1 / period) for each in (gains, losses))
+        seeds = period if seeding == "mean" else 1
+        gain, loss = (_smoothed(each, seeds, 1 / period) for each in (gains, losses))
     return (_later(_both(gain, loss, lambda g, v: _share(g, g + v, 50.0)), len(close)),)
 
 

@@ -32,7 +32,7 @@ class OrderModel:
 
     def submit(self) -> bool:
         proven = self.status == "unknown" and self.not_found >= 2
-        if self.status != "approved" and not proven:
+        if self.asked_back or (self.status != "approved" and not proven):
             return False
         self.status, self.attempts, self.not_found = "submitting", self.attempts + 1, 0
         return True

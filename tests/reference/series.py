@@ -27,6 +27,8 @@ CASES: tuple[Case, ...] = (
     ("rsi", {"period": 1}),
     ("rsi", {"smoothing": "wilder"}),
     ("rsi", {"period": 2, "smoothing": "wilder"}),
+    ("rsi", {"smoothing": "wilder", "seeding": "first"}),
+    ("rsi", {"period": 3, "smoothing": "wilder", "seeding": "first"}),
     ("stoch_rsi", {}),
     ("stoch_rsi", {"period": 3, "stoch_period": 1, "k": 1, "d": 1}),
     ("stoch_rsi", {"k": 1, "smoothing": "wilder"}),

@@ -102,6 +102,7 @@ class AlpacaServer(VenueServer):
             web.delete("/v2/orders", self._cancel_all),
             web.get("/v2/orders:by_client_order_id", self._by_client_id),
             web.get("/v2/orders/{id}", self._query),
+            web.patch("/v2/orders/{id}", self._replace),
             web.delete("/v2/orders/{id}", self._cancel),
             web.get("/v2/positions", self._positions),
             web.get("/v2/positions/{symbol:.+}", self._position),
@@ -125,6 +126,8 @@ class AlpacaServer(VenueServer):
         if path == "/stream":
             return Call.STREAM
         if path.startswith("/v2/orders"):
+            if method == "PATCH":
+                return Call.AMEND
             if method in {"POST", "DELETE"}:
                 return Call.SUBMIT if method == "POST" else Call.CANCEL
             return Call.LIST if path == "/v2/orders" else Call.QUERY
@@ -216,6 +219,28 @@ class AlpacaServer(VenueServer):
             text = f'order is already in "{order.status.value}" state'
             raise _refusal(422, 42210000, text) from error
         return web.Response(status=204)
+
+    async def _replace(self, request: web.Request) -> web.Response:
+        """Put another order in the place of one: its quantity begins anew, whatever was filled."""
+        account, order = self._keyed(request), self._found(request)
+        asked = dict(await request.json())
+        if not order.status.is_open:
+            raise _refusal(422, 42210000, f"cannot replace order in {order.status.value} status")
+        was = order.wish
+        wish = replace(
+            was,
+            client_id=str(asked.get("client_order_id") or uuid4()),
+            quantity=_decimal(asked, "qty") if "qty" in asked else was.quantity,
+            price=_decimal(asked, "limit_price") if "limit_price" in asked else was.price,
+            stop_price=_decimal(asked, "stop_price") if "stop_price" in asked else was.stop_price,
+        )
+        self._check(wish)
+        self.book.cancel(account.key, order)
+        try:
+            made = self.book.submit(account.key, wish)
+        except BookError as error:
+            raise _refusal(403, 40310000, "insufficient buying power") from error
+        return web.json_response(order_answer(replace(made, trades=()), status="pending_new"))
 
     async def _cancel_all(self, request: web.Request) -> web.Response:
         orders = self.book.cancel_all(self._keyed(request).key)

@@ -91,6 +91,7 @@ class BinanceServer(VenueServer):
             web.post(f"{api}/order", self._submit),
             web.get(f"{api}/order", self._query),
             web.delete(f"{api}/order", self._cancel),
+            web.post(f"{api}/order/cancelReplace", self._cancel_replace),
             web.get(f"{api}/openOrders", self._open_orders),
             web.delete(f"{api}/openOrders", self._cancel_all),
             web.get(f"{api}/allOrders", self._all_orders),
@@ -109,6 +110,8 @@ class BinanceServer(VenueServer):
         path, method = request.path, request.method
         if path.startswith(("/ws", "/stream")):
             return Call.STREAM
+        if path == "/api/v3/order/cancelReplace":
+            return Call.AMEND
         if path == "/api/v3/order":
             return {"POST": Call.SUBMIT, "DELETE": Call.CANCEL}.get(method, Call.QUERY)
         if path == "/api/v3/openOrders" and method == "DELETE":
@@ -198,7 +201,8 @@ class BinanceServer(VenueServer):
     async def _book_ticker(self, request: web.Request) -> web.Response:
         if "symbol" in request.query:
             return web.json_response(self._ticker_of(self._listing(request.query)))
-        return web.json_response([self._ticker_of(it) for it in self.book.listings.values()])
+        wanted = json.loads(request.query.get("symbols", "null")) or list(self.book.listings)
+        return web.json_response([self._ticker_of(self.book.listings[it]) for it in wanted])
 
     async def _ticker_price(self, request: web.Request) -> web.Response:
         ticker = self._ticker_of(self._listing(request.query))
@@ -257,6 +261,27 @@ class BinanceServer(VenueServer):
             return cancel_answer(self.book.cancel(account.key, order, cancel_id), cancel_id)
         except BookError as error:
             raise Refusal(400, _error(-2011, "Unknown order sent.")) from error
+
+    async def _cancel_replace(self, request: web.Request) -> web.Response:
+        account, asked = await self._signed(request)
+        order = self.book.by_id(account.key, int(asked["cancelOrderId"]))
+        if order is None or not order.status.is_open:
+            raise Refusal(400, _error(-2022, "Order cancel-replace failed."))
+        wish = self._wish(asked)
+        canceled = self._canceled(account, order, None)
+        try:
+            made = self.book.submit(account.key, wish)
+        except BookError as error:
+            said = {**_error(-2021, "Order cancel-replace partially failed."), "data": {}}
+            raise Refusal(409, said) from error
+        return web.json_response(
+            {
+                "cancelResult": "SUCCESS",
+                "newOrderResult": "SUCCESS",
+                "cancelResponse": canceled,
+                "newOrderResponse": full_answer(made),
+            }
+        )
 
     async def _cancel_all(self, request: web.Request) -> web.Response:
         account, asked = await self._signed(request)

@@ -113,6 +113,32 @@ class Book:
                 return order
             return self._close(replace(order, cancel_id=cancel_id), Status.CANCELED, What.CANCELED)
 
+    def amend(
+        self,
+        key: str,
+        order: Order,
+        quantity: Decimal,
+        price: Decimal | None,
+        stop_price: Decimal | None = None,
+    ) -> Order:
+        """Change an order in its place. Raises BookError: CLOSED, TOO_LITTLE, NO_FUNDS."""
+        with self._lock:
+            order = self._orders[order.id]
+            if order.account != key or not order.status.is_open:
+                raise BookError("CLOSED", f"order {order.id} is {order.status}")
+            if quantity <= order.filled:
+                raise BookError("TOO_LITTLE", f"{order.filled} of order {order.id} is traded")
+            wish = replace(order.wish, quantity=quantity, price=price, stop_price=stop_price)
+            changed = replace(self._release(order), wish=wish, changed_at=self.now())
+            try:
+                changed = self._reserve(changed)
+            except BookError:
+                self._keep(self._reserve(replace(order, locked=ZERO)))
+                raise
+            self._say(What.NEW, self._keep(changed))
+            self._match(order.id, resting=False)
+            return self._orders[order.id]
+
     def cancel_all(self, key: str, symbol: str | None = None) -> list[Order]:
         """Take out all open orders of an account."""
         with self._lock:
@@ -250,7 +276,7 @@ class Book:
             return order
         top = self._tops.get(order.listing.symbol)
         price = order.wish.price or order.wish.stop_price or (top.ask if top else ZERO)
-        amount = order.quantity if order.side is Side.SELL else order.quantity * price
+        amount = order.remaining if order.side is Side.SELL else order.remaining * price
         balance = account.balance(order.pays_with)
         if balance.free < amount:
             raise BookError("NO_FUNDS", f"{balance.free} {order.pays_with} is free, not {amount}")

@@ -20,6 +20,7 @@ class Call(StrEnum):
 
     SUBMIT = "submit"
     CANCEL = "cancel"
+    AMEND = "amend"
     QUERY = "query"  # one order
     LIST = "list"  # orders, fills, balances, positions
     MARKET = "market"  # prices, instruments, the time

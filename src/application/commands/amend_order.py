@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from traderbot.application.commands.placing import ensure_active, reference_of
+from traderbot.application.commands.exits import claimant_beside, without_claim
+from traderbot.application.commands.placing import ensure_active, measured_with
 from traderbot.application.commands.releasing import record_released
 from traderbot.application.errors import NotFoundError
 from traderbot.application.gate import Asked, Gate, record_lapsed, record_stop
@@ -96,12 +97,16 @@ class AmendOrderHandler:
         controls = self.gate.controls(unit, portfolio.id, order.bot_run_id)
         asked = Asked(
             ticket=left,
-            reference=reference_of(left, None, unit),
+            reference=measured_with(left, None, self.gate, unit),
             at=at,
             controls=record_lapsed(controls, unit, at),
             itself=order.id,
+            holds=order.reserved.amount,
         )
-        answered = self.gate.ask(asked, without(portfolio, order, at), unit)
+        seen, beside = without(portfolio, order, at), claimant_beside(order, unit)
+        if beside is not None:
+            seen = without_claim(seen, beside)
+        answered = self.gate.ask(asked, seen, unit)
         if answered.stop is not None:
             record_stop(
                 answered.stop,
@@ -111,7 +116,10 @@ class AmendOrderHandler:
                 portfolio_id=portfolio.id,
                 bot_run_id=order.bot_run_id,
             )
-        return answered.verdict
+        verdict = answered.verdict
+        if isinstance(verdict, Approved) and beside is not None:
+            return replace(verdict, closing=Quantity(0))  # what the other has claimed covers both
+        return verdict
 
 
 def without(portfolio: Portfolio, order: Order, at: datetime) -> Portfolio:
@@ -127,6 +135,7 @@ def without(portfolio: Portfolio, order: Order, at: datetime) -> Portfolio:
             symbol=order.ticket.symbol,
             cash=order.reserved,
             closing=order.closing,
+            side=order.ticket.side if order.closing else None,
         )
     )
 

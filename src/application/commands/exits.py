@@ -16,7 +16,8 @@ from itertools import count
 from typing import Final
 
 from traderbot.application.commands.freeing import free
-from traderbot.application.gate import Asked, Gate, record_stop
+from traderbot.application.commands.placing import PAPER
+from traderbot.application.gate import Asked, Gate, record_alarm, record_stop
 from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.domain.orders.events import AmendRefused, AmendRequested, OrderApproved, OrderEvent
 from traderbot.domain.orders.lifecycle import EDGES, OrderStatus
@@ -42,6 +43,7 @@ _log = logging.getLogger(__name__)
 # An exit belongs to one fill, which is booked once: it cannot be a wish sent twice, though others
 # look the same.
 _NOT_OF_EXITS: Final = (not_a_duplicate,)
+EXIT_REFUSED: Final = "EXIT_REFUSED"  # the cause of the alarm: something is held without its exit
 _NUMBER: Final = 3  # the last digits of an id number the members of a pair
 _NOTHING: Final = Quantity(0)
 _TRADED: Final = "the other exit of the fill is traded"
@@ -207,19 +209,18 @@ def _place(wanted: _Wanted, unit: UnitOfWork, gate: Gate) -> Order:
         bot_run_id=parent.bot_run_id,
         parent_id=parent.id,
         oco_group=wanted.group,
+        venue=None if parent.venue == PAPER else parent.venue,  # what it protects is there
     )
     order = unit.orders.record(wanted.id, events)
     approved = events[-1]
     if isinstance(approved, OrderApproved):
         unit.portfolios.record(portfolio.id, portfolio.reserve(wanted.ticket, approved))
     else:
-        _log.error(
-            "order %s: what was filled has no %s at %s: %s",
-            parent.id,
-            wanted.ticket.kind.value,
-            wanted.price,
-            ", ".join(reason.code for reason in order.reasons),
-        )
+        codes = ", ".join(reason.code for reason in order.reasons)
+        said = f"what was filled has no {wanted.ticket.kind.value} at {wanted.price}: {codes}"
+        _log.error("order %s: %s", parent.id, said)
+        message = f"order {parent.id}: {said} (refused as order {order.id})"
+        record_alarm(unit, portfolio.id, EXIT_REFUSED, message, at)
     return order
 
 
@@ -236,7 +237,7 @@ def _verdict(wanted: _Wanted, portfolio: Portfolio, unit: UnitOfWork, gate: Gate
     )
     lenient = replace(gate, policies=tuple(it for it in gate.policies if it not in _NOT_OF_EXITS))
     beside = wanted.beside
-    seen = portfolio if beside is None else _without_claim(portfolio, beside)
+    seen = portfolio if beside is None else without_claim(portfolio, beside)
     try:
         answered = lenient.ask(asked, seen, unit)
     except TraderbotError as error:
@@ -253,18 +254,22 @@ def _verdict(wanted: _Wanted, portfolio: Portfolio, unit: UnitOfWork, gate: Gate
     verdict = answered.verdict
     if isinstance(verdict, Refused):
         return verdict
-    if verdict.closing < ticket.quantity:  # others have claimed it, or it is gone already
-        check = Check("REDUCE_ONLY", str(verdict.closing), str(ticket.quantity))
-        return Refused(ticket=ticket, reasons=(check,), limits_version=verdict.limits_version)
     # What the one has claimed covers both.
     return verdict if beside is None or not beside.closing else replace(verdict, closing=_NOTHING)
 
 
-def _without_claim(portfolio: Portfolio, order: Order) -> Portfolio:
+def claimant_beside(order: Order, unit: UnitOfWork) -> Order | None:
+    """Return the other exit of the pair that claims for both, if this one is covered by it."""
+    if order.oco_group is None or order.closing:
+        return None
+    return next((it for it in _members(order, unit) if it.id != order.id and it.closing), None)
+
+
+def without_claim(portfolio: Portfolio, order: Order) -> Portfolio:
     """Return the portfolio, only to look at, as if this order claimed nothing of its position."""
     symbol = order.ticket.symbol
     held = portfolio.position_in(symbol)
-    free_again = evolve(held, claimed=held.claimed - order.closing)
+    free_again = held.unclaim(order.ticket.side, order.closing)
     return evolve(portfolio, positions={**portfolio.positions, symbol: free_again})
 
 

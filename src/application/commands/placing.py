@@ -73,7 +73,7 @@ def place(placing: Placing, portfolio: Portfolio, gate: Gate, unit: UnitOfWork) 
     answered = gate.ask(
         Asked(
             ticket=ticket,
-            reference=reference_of(ticket, placing.reference, unit),
+            reference=measured_with(ticket, placing.reference, gate, unit),
             at=at,
             controls=controls,
             run=placing.run,
@@ -107,6 +107,18 @@ def place(placing: Placing, portfolio: Portfolio, gate: Gate, unit: UnitOfWork) 
             bot_run_id=placing.bot_run_id,
         )
     return order
+
+
+def measured_with(ticket: Ticket, known: Price | None, gate: Gate, unit: UnitOfWork) -> Price:
+    """Return the price an order is measured with: its own, a known one, the quote, the last close.
+
+    Raises:
+        NoReferencePriceError: it has none, and no price of its symbol is known.
+    """
+    if known is None and ticket.limit_price is None and gate.venue != PAPER:
+        quote = gate.markets.quote(ticket.symbol)
+        known = None if quote is None else quote.price
+    return reference_of(ticket, known, unit)
 
 
 def reference_of(ticket: Ticket, known: Price | None, unit: UnitOfWork) -> Price:

@@ -198,7 +198,12 @@ class RebalanceHandler:
         return Holding(
             instrument=default_instrument(symbol)
             if rules is None
-            else Instrument(symbol=symbol, tick_size=rules.tick_size, lot_size=rules.lot_size),
+            else Instrument(
+                symbol=symbol,
+                tick_size=rules.tick_size,
+                lot_size=rules.lot_size,
+                notional_min=rules.notional_min,
+            ),
             target=target.weight,
             reference=reference_of(one, None, unit),
             held=Quantity(held.net),

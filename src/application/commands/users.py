@@ -66,5 +66,53 @@ class DeactivateUserHandler:
         user = unit.users.find(command.user_id)
         if user is None:
             raise NotFoundError("user", command.user_id)
+        for key_id in user.exchange_keys:
+            unit.vault.remove(key_id)
         events = user.deactivate(command.reason, at=self.clock.now())
         return UserView.of(unit.users.record(user.id, events) if events else user, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePassword(Command[UserView]):
+    """Somebody wants another password, which was hashed before it came here."""
+
+    user_id: UserId
+    password_hash: str = field(repr=False)
+    session_id: str | None = None  # the one that goes on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePasswordHandler:
+    """Handles `ChangePassword`. Every other session ends."""
+
+    clock: Clock
+
+    def __call__(self, command: ChangePassword, unit: UnitOfWork) -> UserView:
+        """Return the user. Raises NotFoundError."""
+        user = unit.users.find(command.user_id)
+        if user is None:
+            raise NotFoundError("user", command.user_id)
+        unit.profiles.change_password(user.id, command.password_hash)
+        events = user.change_password(at=self.clock.now(), but=command.session_id)
+        return UserView.of(unit.users.record(user.id, events), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewHash(Command[UserView]):
+    """The same password was hashed with the parameters of today."""
+
+    user_id: UserId
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewHashHandler:
+    """Handles `RenewHash`. Nothing about the user changes, so nothing is recorded."""
+
+    def __call__(self, command: RenewHash, unit: UnitOfWork) -> UserView:
+        """Return the user. Raises NotFoundError."""
+        user = unit.users.find(command.user_id)
+        if user is None:
+            raise NotFoundError("user", command.user_id)
+        unit.profiles.change_password(user.id, command.password_hash)
+        return UserView.of(user, None)

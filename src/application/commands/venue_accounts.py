@@ -98,3 +98,36 @@ class RecordDifferenceHandler:
         if events:
             unit.venue_accounts.record(id_, events)
         return bool(events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDeadMan(Command[bool]):
+    """The venue confirmed its dead-man's switch: armed for so many seconds, or off with 0.
+
+    Answers whether that was news.
+    """
+
+    venue: str
+    account: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDeadManHandler:
+    """Handles `RecordDeadMan`. A renewal of what is on record is not recorded."""
+
+    clock: Clock
+
+    def __call__(self, command: RecordDeadMan, unit: UnitOfWork) -> bool:
+        """Return whether it was news."""
+        id_ = venue_account_id(command.venue, command.account)
+        events = VenueAccount.arm_dead_man(
+            unit.venue_accounts.find(id_),
+            command.venue,
+            command.account,
+            command.seconds,
+            at=self.clock.now(),
+        )
+        if events:
+            unit.venue_accounts.record(id_, events)
+        return bool(events)

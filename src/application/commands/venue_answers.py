@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from traderbot.application.commands.exits import claimant_beside
 from traderbot.application.commands.releasing import record_released
 from traderbot.application.errors import NotFoundError
 from traderbot.application.gate import Gate
@@ -20,17 +21,24 @@ from traderbot.application.ports.unit_of_work import UnitOfWork
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.events import OrderEvent
 from traderbot.domain.orders.order import Order
+from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginSubmission(Command[OrderView]):
-    """An approved order is about to be sent to a venue."""
+    """An approved order is about to be sent to a venue.
+
+    `must_reduce`: the venue has no reduce-only orders, so none may leave that would not reduce.
+    The answer is `submitting` if it may be sent, `rejected` if it would not reduce, and as it was
+    while another order is at the venue for the same units.
+    """
 
     order_id: OrderId
     venue: str
     account: str
+    must_reduce: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,28 @@ class BeginSubmissionHandler:
         events = order.submit(command.venue, command.account, at=at)
         # In the transaction of the intent: a halt is before it, or after it, and never beside it.
         self.gate.ensure_may_send(order, command.venue, unit, at)
+        if command.must_reduce and order.ticket.reduce_only:
+            beside = claimant_beside(order, unit)
+            if beside is not None and beside.status.is_open:
+                return OrderView.of(order)
+            portfolio = unit.portfolios.find(order.ticket.portfolio_id)
+            assert portfolio is not None  # noqa: S101 - no order is without one
+            refused = _unless_it_reduces(order, portfolio, at)
+            if refused:
+                after = unit.orders.record(order.id, refused)
+                record_released(unit, order, refused, self.gate)
+                return OrderView.of(after)
         return OrderView.of(unit.orders.record(order.id, events))
+
+
+def _unless_it_reduces(order: Order, portfolio: Portfolio, at: datetime) -> Sequence[OrderEvent]:
+    """Return its rejection if what is left of it closes more than there is to close."""
+    ticket = order.ticket
+    room = portfolio.position_in(ticket.symbol).closable(ticket.side) + order.closing
+    if order.remaining <= room:
+        return ()
+    reason = f"it only reduces, and {order.remaining} of it is more than the {room} left to close"
+    return order.reject("REDUCE_ONLY", reason, at=at)
 
 
 class Heard(StrEnum):

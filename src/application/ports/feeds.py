@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from traderbot.domain.market.bars import Bar
+from traderbot.domain.market.sentiment import Mood
+from traderbot.domain.market.sightings import Sighting
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.risk.exposure import Quote
 from traderbot.domain.shared.values import Symbol
@@ -51,4 +53,36 @@ class QuoteFeed(Protocol):
 
     def quote(self, symbol: Symbol) -> Quote | None:
         """Return the newest known quote from memory, at once; None if there is none."""
+        ...
+
+
+class SentimentFeed(Protocol):
+    """How the market feels, as somebody published it."""
+
+    def mood(self, symbol: Symbol, at: datetime) -> Mood | None:
+        """Return the newest mood that was known at an instant; None if there was none.
+
+        Raises:
+            FeedUnavailableError: nobody can say now.
+        """
+        ...
+
+
+class Recording(Protocol):
+    """What was seen of the market, as it was seen, and when. Nothing is ever taken out of it."""
+
+    def note(self, sightings: Sequence[Sighting]) -> None:
+        """Keep these; when it returns, they are durable.
+
+        Raises:
+            FeedUnavailableError: they cannot be kept; whoever must record goes no further.
+        """
+        ...
+
+    def sightings(self) -> Sequence[Sighting]:
+        """Return everything that was noted, in that order.
+
+        Raises:
+            FeedUnavailableError: it cannot be read, or is damaged.
+        """
         ...

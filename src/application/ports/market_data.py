@@ -42,12 +42,16 @@ class SeriesSummary:
 
 
 class BarStore(Protocol):
-    """Bars by symbol and timeframe. A bar that was added never changes and never goes away."""
+    """Bars by symbol and timeframe. A bar that was added never changes and never goes away.
 
-    def add(self, bars: Sequence[Bar]) -> int:
+    Every method raises DatabaseUnavailableError if what keeps the bars does not answer.
+    """
+
+    def add(self, bars: Sequence[Bar], source: str = "") -> int:
         """Keep these bars, all or none, in any order; return how many were new.
 
-        A bar that is there already with equal values is no error and not new.
+        A bar that is there already with equal values is no error and not new. `source` says where
+        they come from, for stores that note it beside them; the log does so anyway.
 
         Raises:
             ConflictingBarError: a bar is there already, or twice in `bars`, with other values.
@@ -67,6 +71,17 @@ class BarStore(Protocol):
 
         Raises:
             InvalidValueError: `start` or `end` is naive, or the limit is negative.
+        """
+
+    def following(
+        self, symbol: Symbol, timeframe: Timeframe, after: datetime | None, limit: int
+    ) -> list[Bar]:
+        """Return the first `limit` bars that open after `after`, oldest first.
+
+        Without `after`, the first of the series: what whoever reads it page by page asks for.
+
+        Raises:
+            InvalidValueError: `after` is naive, or the limit is negative.
         """
 
     def latest(self, symbol: Symbol) -> Bar | None:

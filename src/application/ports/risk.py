@@ -39,6 +39,13 @@ class RiskReading(Protocol):
         """Return what happened at these scopes (None: at all), newest first."""
         ...
 
+    def installed_for(self, order_id: OrderId) -> str:
+        """Return what the settings said when the gate judged an order; empty if nobody knows.
+
+        As `domain/risk/installed.py` writes it.
+        """
+        ...
+
     def working(self, scope: str) -> Sequence[OrderId]:
         """Return the orders of a scope that may still trade, oldest first.
 
@@ -61,6 +68,10 @@ class NothingAtRisk:
     def alerts(self, scopes: Sequence[str] | None, limit: int) -> Sequence[RiskAlert]:  # noqa: ARG002
         """Return nothing."""
         return ()
+
+    def installed_for(self, order_id: OrderId) -> str:  # noqa: ARG002
+        """Return that nobody knows."""
+        return ""
 
     def working(self, scope: str) -> Sequence[OrderId]:  # noqa: ARG002
         """Return no order."""

@@ -28,6 +28,17 @@ class IssuedToken:
     claims: Claims
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshClaims:
+    """What a verified refresh token says: which session, and the how-manieth of it."""
+
+    subject: str
+    session: str
+    generation: int
+    issued_at: datetime
+    expires_at: datetime
+
+
 class TokenFault(StrEnum):
     """Why a token was refused, in the words of the log."""
 
@@ -76,5 +87,23 @@ class TokenCodec(Protocol):
         """Return what `token` says, as of `at` (aware).
 
         Raises InvalidTokenError for anything else than one of our tokens in its lifetime.
+        """
+        ...
+
+    def issue_refresh(
+        self, subject: str, *, session: str, generation: int, at: datetime, until: datetime
+    ) -> str:
+        """Return a refresh token; the same arguments give the same text.
+
+        It holds nothing that must be stored: which generation of a session counts is on record.
+
+        Raises ValueError as `issue` does, and if it would end before it begins.
+        """
+        ...
+
+    def verify_refresh(self, token: str, *, at: datetime) -> RefreshClaims:
+        """Return what a refresh token says. An access token is none, and the reverse.
+
+        Raises InvalidTokenError for anything else than one of our refresh tokens in its lifetime.
         """
         ...

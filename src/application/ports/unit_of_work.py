@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar, Protocol, TypeVar
 
 from traderbot.application.ports.recorded import Actor
+from traderbot.application.ports.vault import Vault
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.bots.events import BotEvent
 from traderbot.domain.market.bar_series import BarSeries
@@ -90,6 +91,10 @@ class Profiles(Protocol):
 
     def add(self, profile: Profile) -> None:
         """Keep a new profile. Raises EmailTakenError."""
+        ...
+
+    def change_password(self, user_id: UserId, password_hash: str) -> None:
+        """Keep another hash for somebody who has a profile."""
         ...
 
 
@@ -179,6 +184,11 @@ class UnitOfWork(Protocol):
     @property
     def profiles(self) -> Profiles:
         """The people behind the users."""
+        ...
+
+    @property
+    def vault(self) -> Vault:
+        """The sealed keys of exchanges."""
         ...
 
     @property

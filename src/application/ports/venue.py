@@ -80,6 +80,15 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignOrder:
+    """A working order that cannot be ours, of something this program may have no name for."""
+
+    venue_order_id: str
+    name: str  # of what is traded, in the venue's words
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueTrade:
     """A trade as the venue has it. (venue, account, `trade_id`) names it for ever."""
 
@@ -160,7 +169,11 @@ VenueNews = VenueOrder | VenueTrade | Connected | Disconnected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a venue can do. What it cannot is refused at the gate, before anything is sent."""
+    """What a venue can do.
+
+    `reduce_only`: it sees to it itself; where it does not, the desk lets nothing leave that would
+    not reduce. Whatever else it cannot is refused before anything is sent.
+    """
 
     kinds: frozenset[OrderKind]
     durations: frozenset[TimeInForce]
@@ -169,6 +182,7 @@ class Abilities:
     amend: bool = False
     stream: bool = False
     dead_man: bool = False
+    counted_in: Currency | None = None  # positions are totals of coins, each as a pair with it
 
 
 class Stream(Protocol):
@@ -227,8 +241,11 @@ class Venue(Protocol):
         """Ask for one order by its client order id."""
         ...
 
-    def open_orders(self) -> Sequence[VenueOrder]:
-        """Return every order it has working, whoever sent it. Raises VenueUnavailableError."""
+    def open_orders(self) -> Sequence[VenueOrder | ForeignOrder]:
+        """Return every order it has working, whoever sent it. Raises VenueUnavailableError.
+
+        One that cannot be ours and cannot be read is foreign; it hides no other.
+        """
         ...
 
     def trades(self, symbol: Symbol, since: datetime | None = None) -> Sequence[VenueTrade]:

@@ -130,6 +130,10 @@ class Views(Protocol):
         """Return bot runs. Raises BadCursorError."""
         ...
 
+    def active_bot_runs(self) -> Sequence[BotRunView]:
+        """Return every run that is not stopped, oldest first."""
+        ...
+
     def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         """Return an order as the venue needs to know it, if it is open."""
         ...

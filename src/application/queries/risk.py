@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from traderbot.application.errors import NotFoundError
@@ -14,8 +14,9 @@ from traderbot.application.risk_views import LimitsView, ScopeView
 from traderbot.application.views import OrderView
 from traderbot.domain.risk.control import RiskControl
 from traderbot.domain.risk.effective import limits_at, strictest_at, versions_in
+from traderbot.domain.risk.installed import Installed, installed_from
 from traderbot.domain.risk.trading_state import SYSTEM, Scope, ScopeKind, TradingState
-from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
+from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +68,24 @@ class RiskQuestions:
     def limits_of(self, order: OrderView) -> LimitsView:
         """Return the limits that were in force when the gate judged an order.
 
-        Those of the scopes are read from the log as they were; those of the installation are the
-        ones it has now, for settings are not in the log.
+        Those of the scopes are read from the log as they were, those of the settings from the
+        verdict itself. Verdicts older than that do not have them: then the settings of today are
+        told, and `settings` says so.
         """
+        recorded = self.risk.installed_for(OrderId(order.order_id))
+        installed = installed_from(recorded) if recorded else Installed(self.gate.limits)
         controls = [
             control
             for scope, version in versions_in(order.limits_version).items()
             if (control := self.risk.control(scope, version)) is not None
         ]
-        limits, version = limits_at(self.gate.limits, controls, order.placed_at)
+        limits, version = limits_at(installed.limits, controls, order.placed_at)
         return LimitsView(
             scope=f"order-{order.order_id}",
-            limits=limits.texts(),
+            limits=replace(installed, limits=limits).texts(),
             limits_version=version,
             scopes=tuple(ScopeView.of(each, order.placed_at) for each in controls),
+            settings="recorded" if recorded else "today",
         )
 
     def _visible(self, owner_id: UserId | None) -> Sequence[RiskControl]:

@@ -85,6 +85,18 @@ class Asking:
                 assert_never(answer)
         return False
 
+    def watch(self, order: WorkingOrder) -> None:
+        """Call a person about a doubt that lasts too long, also while nothing is answered."""
+        since = order.doubt.since if order.doubt is not None else order.updated_at
+        if since is None or (self.clock.now() - since).total_seconds() <= self.pace.give_up:
+            return
+        if order.status is OrderStatus.SUBMITTING:  # whoever sent it has not come back
+            why = "nobody heard the answer"
+            self.booking.hearing.record(order.order_id, "find", Heard.UNCLEAR, reason=why)
+        elif order.status is not OrderStatus.UNKNOWN:
+            return
+        self._give_up(order, "the venue has not answered")
+
     def _not_found(self, order: WorkingOrder, raw: str, question: _Question) -> bool:
         hearing = self.booking.hearing
         if order.status is OrderStatus.SUBMITTING:
@@ -124,8 +136,10 @@ class Asking:
     def _call_a_person(self, order: WorkingOrder, question: _Question, why: str) -> None:
         if order.status is not OrderStatus.UNKNOWN:
             return
-        if self.monotonic() - question.since < self.pace.give_up:
-            return
+        if self.monotonic() - question.since >= self.pace.give_up:
+            self._give_up(order, why)
+
+    def _give_up(self, order: WorkingOrder, why: str) -> None:
         hearing = self.booking.hearing
         hearing.record(order.order_id, "find", Heard.GIVEN_UP, reason=why)
         hearing.alarms(

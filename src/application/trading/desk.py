@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from threading import Event, Lock, Thread
@@ -22,6 +21,7 @@ from traderbot.application.commands.venue_accounts import RecordDifference
 from traderbot.application.errors import ExternalError, VenueUnavailableError
 from traderbot.application.ports.clock import Clock
 from traderbot.application.ports.commands import CommandExecutor
+from traderbot.application.ports.markets import Markets
 from traderbot.application.ports.venue import (
     NotSent,
     Unclear,
@@ -33,6 +33,9 @@ from traderbot.application.ports.views import Views
 from traderbot.application.trading.alarms import Alarm, AlarmKind, Alarms
 from traderbot.application.trading.asking import Asking
 from traderbot.application.trading.booking import Booking
+from traderbot.application.trading.canceling import Canceling
+from traderbot.application.trading.dead_man import DeadMan
+from traderbot.application.trading.hands import Hands
 from traderbot.application.trading.hearing import Hearing
 from traderbot.application.trading.newsroom import Newsroom
 from traderbot.application.trading.pace import DeskPace
@@ -65,9 +68,10 @@ class TradingDesk:
         *,
         alarms: Alarms | None = None,
         pace: DeskPace | None = None,
+        markets: Markets | None = None,
         monotonic: Callable[[], float] = real_monotonic,
     ) -> None:
-        """Begin with nothing but what is on record."""
+        """Begin with nothing but what is on record. `markets` says what prices are possible."""
         self._executor = executor
         self._views = views
         self._venue = venue
@@ -77,15 +81,17 @@ class TradingDesk:
         self._tell = alarms or _log_alarm
         self._told: set[str] = set()
         self._quiet: set[str] = set()  # keys of which nothing is on record
-        hearing = Hearing(executor, views, venue, self._alarm, self._over)
+        hearing = Hearing(executor, views, venue, self._alarm, self._over, markets)
         booking = Booking(hearing)
         self._booking = booking
         self._sending = Sending(hearing, monotonic, self._pace.deadline)
         self._asking = Asking(booking, self._pace, monotonic, clock)
+        self._canceling = Canceling(hearing, self._pace, monotonic)
+        self._dead_man = DeadMan(hearing, self._pace, monotonic)
         self._reconciling = Reconciling(booking)
         self._began = clock.now()
-        self._hands: Executor | None = None
-        self._ways_out: Executor | None = None  # cancels never wait behind what is sent
+        self._hands: Hands | None = None
+        self._ways_out: Hands | None = None  # cancels never wait behind what is sent
         self._busy: set[str] = set()
         self._lock = Lock()
         self._newsroom = Newsroom(booking, compare=self._compare_soon)
@@ -100,7 +106,6 @@ class TradingDesk:
         self._half_open = False  # the venue answers again: one order shows whether it takes them
         self._well_at = monotonic()  # when the books were compared last
         self._withheld: set[OrderId] = set()
-        self._alive_at = 0.0
 
     @property
     def last_reconciliation(self) -> Reconciled | None:
@@ -128,16 +133,39 @@ class TradingDesk:
 
     @contextmanager
     def running(self) -> Iterator[TradingDesk]:
-        """Trade in threads of its own until the block ends. What is on its way is finished."""
+        """Trade in threads of its own until the block ends.
+
+        What is on its way is finished, but a venue that hangs is not waited for longer than
+        `pace.close`: what it was asked is on record, and whoever starts next finds out.
+        """
         with ExitStack() as open_:
-            self._hands = open_.enter_context(ThreadPoolExecutor(_HANDS, "venue-call"))
-            self._ways_out = open_.enter_context(ThreadPoolExecutor(_WAYS_OUT, "venue-cancel"))
+            self._hands = Hands(_HANDS, "venue-call")
+            self._ways_out = Hands(_WAYS_OUT, "venue-cancel")
+            open_.callback(self._leave, self._hands, self._ways_out)
             open_.enter_context(self._newsroom.open())
             looking = Thread(target=self._keep_looking, name="trading-desk")
             looking.start()
             open_.callback(looking.join)
             open_.callback(self._close)
             yield self
+
+    def _leave(self, hands: Hands, ways_out: Hands) -> None:
+        """Finish what is under way, and then tell the venue that nobody has died."""
+        ends = real_monotonic() + self._pace.close
+        ways_out.submit(self._let_be)
+        for each in (ways_out, hands):
+            if not each.close(max(ends - real_monotonic(), 0.0)):
+                _log.warning(
+                    "%s: a call did not come back in time; what became of it is found at the start",
+                    self._venue.name,
+                )
+        self._hands = self._ways_out = None
+
+    def _let_be(self) -> None:
+        try:
+            self._dead_man.let_be()
+        except Exception:  # noqa: BLE001 - the program ends, and says so
+            _log.exception("%s: its dead-man's switch may still be armed", self._venue.name)
 
     def look(self) -> None:
         """Do whatever is due. Without `running`, every call to the venue is made before it ends."""
@@ -149,19 +177,30 @@ class TradingDesk:
             self._start("reconcile", lambda: self._reconcile(orders))
         if self._away and not self._half_open and now >= self._away_until:
             self._start("probe", self._probe)
-        doubts: set[OrderId] = set()
+        if self.may_send and self._dead_man.is_due():
+            self._start("alive", self._renew, out=True)
+        self._tend(orders)
         for order in orders:
-            if order.status.is_doubtful:
-                doubts.add(order.order_id)
             action = self._due(order, now)
             if action is not None:
                 self._start(order.order_id, action, out=order.cancel_requested)
-        self._asking.settled(doubts)
         here = {order.order_id for order in orders}
         for remembered in (self._asked_at, self._not_before):
             for gone in remembered.keys() - here:
                 del remembered[gone]
         self._watch(orders, now)
+
+    def _tend(self, orders: Sequence[WorkingOrder]) -> None:
+        """See to what lasts too long, by the clock alone: the venue may answer nothing."""
+        doubts = [it for it in orders if it.status.is_doubtful]
+        wanted = [it for it in orders if it.cancel_requested and not it.status.is_doubtful]
+        for order in doubts:
+            if order.status is not OrderStatus.SUBMITTING or self._is_orphaned(order):
+                self._asking.watch(order)
+        for order in wanted:
+            self._canceling.watch(order)
+        self._asking.settled({it.order_id for it in doubts})
+        self._canceling.settled({it.order_id for it in wanted})
 
     def reconcile(self) -> Reconciled:
         """Compare the books now, and return what was found."""
@@ -189,6 +228,7 @@ class TradingDesk:
         match order.status:
             case OrderStatus.APPROVED:
                 held = now < self._not_before.get(order.order_id, now)
+                held = held or not self._dead_man.was_asked
                 open_ = not self._away or self._half_open
                 if self.may_send and open_ and not held and order.order_id not in self._withheld:
                     action = self._action(self._send, order)
@@ -199,9 +239,11 @@ class TradingDesk:
                 if self._asking.is_due(order):
                     action = self._action(self._ask, order)
             case _:
-                wanted = order.cancel_requested or order.amendment is not None
-                if wanted and now >= self._asked_at.get(order.order_id, now):
-                    action = self._action(self._change, order)
+                if order.cancel_requested:
+                    if self._canceling.is_due(order):
+                        action = self._action(self._canceling.ask, order)
+                elif order.amendment and now >= self._asked_at.get(order.order_id, now):
+                    action = self._action(self._amend, order)
         return action
 
     def _action(self, act: Callable[[WorkingOrder], None], it: WorkingOrder) -> Callable[[], None]:
@@ -235,11 +277,9 @@ class TradingDesk:
         if self._asking.ask(order) and self.may_send:
             self._send(order)
 
-    def _change(self, order: WorkingOrder) -> None:
+    def _amend(self, order: WorkingOrder) -> None:
         self._asked_at[order.order_id] = self._monotonic() + self._pace.cancel_again
-        if order.cancel_requested:
-            self._sending.cancel(order)
-        elif not isinstance(self._sending.amend(order), NotSent | Unclear):
+        if not isinstance(self._sending.amend(order), NotSent | Unclear):
             self._asked_at.pop(order.order_id, None)  # answered: the next change need not wait
 
     def _probe(self) -> None:
@@ -287,7 +327,7 @@ class TradingDesk:
         return found
 
     def _watch(self, orders: Sequence[WorkingOrder], now: float) -> None:
-        """See to the stream, and keep the venue from canceling everything while all is well."""
+        """See to the stream, and keep the venue from canceling everything while we live."""
         working = any(it.status.is_with_venue for it in orders)
         stream = self._newsroom.stream
         if working and stream is not None and stream.quiet_seconds > self._pace.quiet:
@@ -302,13 +342,10 @@ class TradingDesk:
             )
         elif stream is not None and stream.connected:
             self._over(_SILENT)
-        if working and self._venue.abilities.dead_man and now >= self._alive_at:
-            self._alive_at = now + self._pace.keep_alive
-            self._start("alive", self._keep_alive)
 
-    def _keep_alive(self) -> None:
-        if not self._venue.keep_alive(self._pace.dead_man):
-            self._alive_at = 0.0
+    def _renew(self) -> None:
+        self._dead_man.renew()
+        self._wake.set()  # the first orders wait for it
 
     def _start(self, key: str, act: Callable[[], object], *, out: bool = False) -> None:
         """Act, unless the same is being done already; in another thread if there are any."""
@@ -357,6 +394,8 @@ class TradingDesk:
         """
         if alarm.key in self._told:
             return
+        if alarm.fresh:
+            self._tell(alarm)  # it is told before it is on record: a crash between tells it twice
         difference = RecordDifference(
             venue=self._venue.name,
             account=self._venue.account,
@@ -365,8 +404,9 @@ class TradingDesk:
             sentence=alarm.sentence,
             raw=alarm.raw,
         )
-        self._executor.run(difference, self._booking.hearing.origin)
-        self._tell(alarm)
+        news = self._executor.run(difference, self._booking.hearing.origin)
+        if alarm.fresh is None or (alarm.fresh is False and news):
+            self._tell(alarm)
         self._told.add(alarm.key)
         self._quiet.discard(alarm.key)
 

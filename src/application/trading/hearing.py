@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from traderbot.application.commands.record_fill import RecordFill
 from traderbot.application.commands.venue_answers import Heard, RecordVenueAnswer
 from traderbot.application.ports.commands import CommandExecutor, Origin
+from traderbot.application.ports.markets import Markets
 from traderbot.application.ports.recorded import Actor
-from traderbot.application.ports.venue import Venue, VenueOrder, VenueStatus, VenueTrade
+from traderbot.application.ports.venue import (
+    Venue,
+    VenueOrder,
+    VenueStatus,
+    VenueTrade,
+    WorkingOrder,
+)
 from traderbot.application.ports.views import Views
+from traderbot.application.trading.absurd import why_absurd
 from traderbot.application.trading.alarms import Alarm, AlarmKind, Alarms
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.orders.ticket import Fill
 from traderbot.domain.shared.ids import FillId, OrderId
-from traderbot.domain.shared.values import Quantity
+from traderbot.domain.shared.values import Price, Quantity
 
 _ENDED = {
     VenueStatus.CANCELED: Heard.CANCELED,
@@ -26,6 +34,8 @@ _ENDED = {
 _DASHES = (8, 12, 16, 20)
 _HEX = frozenset("0123456789abcdef")
 _LENGTH = 32
+_MOST_CHANGED = 10_000  # orders
+_MOST_CHANGES = 20  # of one order
 
 
 def order_id_of(client_order_id: str | None) -> OrderId | None:
@@ -46,11 +56,22 @@ class Hearing:
     venue: Venue
     alarms: Alarms
     over: Callable[[str], None]  # what an alarm of that key was about is gone
+    markets: Markets | None = None  # for whether a trade's price can be right
+    _limits: dict[OrderId, tuple[Price, ...]] = field(default_factory=dict)  # before its changes
 
     @property
     def origin(self) -> Origin:
         """Who records it: the desk of this venue."""
         return Origin(actor=Actor("system", f"desk:{self.venue.name}", "desk"))
+
+    def will_change(self, order: WorkingOrder) -> None:
+        """Note the limits an order may trade at while it is changed, and late trades after it."""
+        wanted = order.amendment
+        limits = [order.ticket.limit_price, None if wanted is None else wanted.limit_price]
+        known = self._limits.pop(order.order_id, ())
+        self._limits[order.order_id] = (*known[-_MOST_CHANGES:], *(it for it in limits if it))
+        if len(self._limits) > _MOST_CHANGED:
+            del self._limits[next(iter(self._limits))]
 
     def record(
         self,
@@ -132,6 +153,9 @@ class Hearing:
             ),
             self.origin,
         )
+        absurd = why_absurd(it, ours, self.markets, self._limits.get(order_id, ()))
+        if absurd is not None:
+            self._distrust(order_id, it, absurd, fresh=after.filled != ours.filled)
         if Quantity(after.filled) > Quantity(after.quantity):
             self.alarms(
                 Alarm(
@@ -144,6 +168,19 @@ class Hearing:
                 )
             )
         return True
+
+    def _distrust(self, order_id: OrderId, it: VenueTrade, why: str, *, fresh: bool) -> None:
+        self.alarms(
+            Alarm(
+                kind=AlarmKind.ABSURD_PRICE,
+                venue=self.venue.name,
+                key=f"{it.trade_id}:absurd_price",
+                sentence=f"trade {it.trade_id} of order {order_id} at {it.price} is {why}",
+                order_id=order_id,
+                raw=it.raw,
+                fresh=fresh,
+            )
+        )
 
     def _refuse_trade(self, order_id: OrderId, it: VenueTrade) -> None:
         self.alarms(

@@ -27,6 +27,7 @@ from traderbot.application.trading.booking import Booking
 _log = logging.getLogger(__name__)
 _MOST: Final = 10_000
 _SOON: Final = 1.0
+_CLOSE: Final = 1.0
 
 
 class Newsroom:
@@ -50,9 +51,9 @@ class Newsroom:
     def open(self) -> Iterator[None]:
         """Listen, and take in what is said, until the block ends."""
         with ExitStack() as open_:
-            taking_in = Thread(target=self._keep_taking_in, name="venue-news")
+            taking_in = Thread(target=self._keep_taking_in, name="venue-news", daemon=True)
             taking_in.start()
-            open_.callback(taking_in.join)
+            open_.callback(taking_in.join, _CLOSE)  # a venue that hangs is not waited for
             open_.callback(self._closing.set)
             if self._venue.abilities.stream:
                 self._stream = open_.enter_context(self._venue.follow(self.hear))

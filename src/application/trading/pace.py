@@ -26,7 +26,9 @@ class DeskPace:
     reconcile: float = 30.0
     held: float = 5.0  # until an order that a halt holds back is tried again
     retry: float = 2.0  # after what was certainly not sent, and after a failed reconciliation
-    cancel_again: float = 5.0
+    cancel_again: float = 5.0  # doubled by each refusal, up to `cancel_longest`
+    cancel_longest: float = 60.0
+    close: float = 4.0  # what is on its way when the desk is closed is waited for so long
     quiet: float = 30.0  # a stream that says nothing for so long, with orders working, is dead
     keep_alive: float = 20.0
     dead_man: int = 60
@@ -34,3 +36,7 @@ class DeskPace:
     def pause(self, asked: int) -> float:
         """Return how long to wait after having asked so often."""
         return self.ask_after[min(asked, len(self.ask_after) - 1)]
+
+    def cancel_pause(self, refused: int) -> float:
+        """Return how long to wait before an order is asked back again."""
+        return min(self.cancel_again * (1 << min(refused, 10)), self.cancel_longest)

@@ -7,7 +7,7 @@ an unchanged venue records nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from traderbot.application.errors import ExternalError
 from traderbot.application.ports.venue import (
     Absent,
     Acknowledged,
+    ForeignOrder,
     VenueOrder,
     VenueStatus,
     WorkingOrder,
@@ -25,9 +26,9 @@ from traderbot.application.trading.alarms import Alarm, AlarmKind
 from traderbot.application.trading.booking import Booking
 from traderbot.application.trading.hearing import order_id_of
 from traderbot.domain.orders.lifecycle import OrderStatus
-from traderbot.domain.shared.decimals import ZERO, plain, subtract
+from traderbot.domain.shared.decimals import ZERO, plain, subtract, sum_of
 from traderbot.domain.shared.ids import OrderId
-from traderbot.domain.shared.values import Symbol
+from traderbot.domain.shared.values import Currency, Symbol, currency, symbol
 
 _log = logging.getLogger(__name__)
 _LOOK_BACK = timedelta(days=1)  # trades of orders that ended before we went down
@@ -83,7 +84,7 @@ class Reconciling:
         self._passes += 1
         theirs = list(hearing.venue.open_orders())
         alarms = sum(not self._take_listed(it) for it in theirs)
-        listed = {it.client_order_id for it in theirs}
+        listed = {it.client_order_id for it in theirs if isinstance(it, VenueOrder)}
         complete, absent = True, set[OrderId]()
         for order in ours:
             self._active.add(order.ticket.symbol)
@@ -114,22 +115,33 @@ class Reconciling:
 
     def _compare_positions(self) -> int:
         """Compare what is held, now that all that is known to have been traded is booked."""
-        theirs = self.booking.hearing.venue.positions()
+        hearing = self.booking.hearing
+        theirs = hearing.venue.positions()
+        counted_in = hearing.venue.abilities.counted_in
         wrong, self._unsettled = 0, False
-        for symbol in sorted(self._known):
-            held = theirs.get(symbol)
-            if held is None and symbol.is_pair:
-                continue  # such a venue counts coins, and not in this pair
-            wrong += not self._agrees(symbol, held or ZERO)
+        for it in sorted(self._known):
+            if it.is_pair and (counted_in is not None or it not in theirs):
+                continue  # counted by coin below; or nothing is said of it
+            wrong += not self._agrees(it, theirs.get(it, ZERO), hearing.views.held(it))
+        if counted_in is not None:  # one coin may be traded in many pairs, and be paid with
+            for coin in sorted(coins_of(self._known) - {counted_in}):
+                held = theirs.get(pair := pair_of(coin, counted_in), ZERO)
+                wrong += not self._agrees(pair, held, self._of_coin(coin))
         return wrong
 
-    def _agrees(self, symbol: Symbol, theirs: Decimal) -> bool:
+    def _of_coin(self, coin: Currency) -> Decimal:
+        """Return what our books have of a coin: as cash, and bought in any pair."""
+        held = self.booking.hearing.views.held
+        cash = held(pair_of(coin, coin))  # no such pair is traded, so it is all cash
+        pairs = [it for it in self._known if it.is_pair and base_of(it) == coin]
+        return sum_of([cash, *(subtract(held(it), cash) for it in pairs)])
+
+    def _agrees(self, symbol: Symbol, theirs: Decimal, ours: Decimal) -> bool:
         hearing = self.booking.hearing
-        ours = hearing.views.held(symbol)
         gap = subtract(theirs, ours)
         before, self._gaps[symbol] = self._gaps.get(symbol), gap
         if before != gap:  # something is traded between two questions: only what stays counts
-            self._active.add(symbol)
+            self._active.update(self._moving(symbol))
             self._unsettled = True
             return True
         if self._well.get(symbol) == gap:
@@ -144,7 +156,7 @@ class Reconciling:
             self._well[symbol] = gap
             hearing.over(key)
             return True
-        self._active.add(symbol)
+        self._active.update(self._moving(symbol))
         self._well.pop(symbol, None)
         hearing.alarms(
             Alarm(
@@ -157,13 +169,22 @@ class Reconciling:
         )
         return False
 
+    def _moving(self, held: Symbol) -> set[Symbol]:
+        """Return whose trades change what is held under this name."""
+        if self.booking.hearing.venue.abilities.counted_in is None or not held.is_pair:
+            return {held}
+        coin = base_of(held)
+        return {it for it in self._known if it.is_pair and coin in {base_of(it), it.quote}}
+
     def also_of(self, symbols: Sequence[Symbol]) -> None:
         """Ask for the trades of these too in the next pass, though no order may work by then."""
         self._active.update(symbols)
 
-    def _take_listed(self, it: VenueOrder) -> bool:
+    def _take_listed(self, it: VenueOrder | ForeignOrder) -> bool:
         """Take in an order that works at the venue; False if it should not."""
         hearing = self.booking.hearing
+        if isinstance(it, ForeignOrder):
+            return self._alarm(AlarmKind.FOREIGN_ORDER, it, f"of {it.name!r:.60} is not ours")
         order_id = order_id_of(it.client_order_id)
         view = None if order_id is None else hearing.views.order(None, order_id)
         self._active.add(it.symbol)
@@ -200,7 +221,11 @@ class Reconciling:
         return True
 
     def _alarm(
-        self, kind: AlarmKind, it: VenueOrder, what: str, order_id: OrderId | None = None
+        self,
+        kind: AlarmKind,
+        it: VenueOrder | ForeignOrder,
+        what: str,
+        order_id: OrderId | None = None,
     ) -> bool:
         venue = self.booking.hearing.venue.name
         self.booking.hearing.alarms(
@@ -214,6 +239,22 @@ class Reconciling:
             )
         )
         return False
+
+
+def base_of(pair: Symbol) -> Currency:
+    """Return the coin that a pair buys."""
+    return currency(pair.code.partition("/")[0])
+
+
+def pair_of(coin: Currency, counted_in: Currency) -> Symbol:
+    """Return the name under which a coin's total is compared."""
+    return symbol(f"{coin}/{counted_in}")
+
+
+def coins_of(symbols: Iterable[Symbol]) -> set[Currency]:
+    """Return every coin that trading these pairs moves."""
+    pairs = [it for it in symbols if it.is_pair]
+    return {base_of(it) for it in pairs} | {it.quote for it in pairs}
 
 
 _SENT = frozenset(

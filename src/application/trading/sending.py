@@ -16,13 +16,13 @@ from traderbot.application.ports.venue import (
     NotSent,
     SubmitAnswer,
     Unclear,
-    VenueStatus,
     WorkingOrder,
 )
 from traderbot.application.trading.alarms import Alarm, AlarmKind
 from traderbot.application.trading.hearing import Hearing
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.errors import OrderClosedError, OrderNotSubmittableError
+from traderbot.domain.orders.lifecycle import OrderStatus
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.shared.ids import OrderId
 
@@ -36,7 +36,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Sends, asks back and changes orders at one venue."""
+    """Sends orders to one venue, and changes them there."""
 
     hearing: Hearing
     monotonic: Callable[[], float]
@@ -52,13 +52,21 @@ class Sending:
         began = self.monotonic()
         try:
             intent = hearing.executor.run(
-                BeginSubmission(order_id=order.order_id, venue=venue.name, account=venue.account),
+                BeginSubmission(
+                    order_id=order.order_id,
+                    venue=venue.name,
+                    account=venue.account,
+                    must_reduce=not venue.abilities.reduce_only,
+                ),
                 hearing.origin,
             )
         except (OrderClosedError, OrderNotSubmittableError, StaleAggregateError):
             return None  # somebody was faster; that is what the intent is for
         except DomainError:
             return Held()  # trading is halted: it stays approved until it is resumed or canceled
+        if intent.status != OrderStatus.SUBMITTING.value:
+            # Another order is at the venue for the same units; or it would not reduce anything.
+            return Held() if intent.status == OrderStatus.APPROVED.value else None
         # As it stands with the intent: somebody may have changed it since it was looked up.
         sent = hearing.views.sent_order(order.order_id)
         if sent is None or not _is_same(intent, sent):
@@ -71,30 +79,10 @@ class Sending:
         self._heard_of_submission(intent, answer)
         return answer
 
-    def cancel(self, order: WorkingOrder) -> ChangeAnswer:
-        """Ask for an order back."""
-        hearing = self.hearing
-        answer = hearing.venue.cancel(order)
-        match answer:
-            case Acknowledged(order=theirs):
-                hearing.take_order(theirs, "cancel")
-            case Denied(reason=reason, raw=raw):
-                found = hearing.venue.find(order)
-                if isinstance(found, Acknowledged):
-                    hearing.take_order(found.order, "find")
-                    if found.order.status is VenueStatus.WORKING:
-                        hearing.record(
-                            order.order_id, "cancel", Heard.CANCEL_REFUSED, raw=raw, reason=reason
-                        )
-            case Absent() | NotSent() | Unclear():
-                pass  # it stays asked for; who looks next asks again
-            case _:
-                assert_never(answer)
-        return answer
-
     def amend(self, order: WorkingOrder) -> ChangeAnswer:
         """Ask for the change that is on record."""
         hearing = self.hearing
+        hearing.will_change(order)
         answer = hearing.venue.amend(order)
         match answer:
             case Acknowledged(order=theirs):

@@ -22,6 +22,8 @@ _REDUCES: Final = frozenset(
         AlarmKind.ORDER_ALIVE,
         AlarmKind.ORDER_MISSING,
         AlarmKind.FOREIGN_ORDER,
+        AlarmKind.UNCANCELED,
+        AlarmKind.DEAD_MAN_SILENT,
         AlarmKind.STREAM_SILENT,
         AlarmKind.VENUE_AWAY,
     }

@@ -17,3 +17,9 @@ class BarAlreadyDecidedError(DomainError):
     """A bot decides once on each bar, and never on an earlier one."""
 
     code: ClassVar[str] = "BAR_ALREADY_DECIDED"
+
+
+class BotLeasedElsewhereError(DomainError):
+    """Another process runs the bot now; whoever ran it before decides nothing any more."""
+
+    code: ClassVar[str] = "BOT_LEASED_ELSEWHERE"

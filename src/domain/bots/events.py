@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from traderbot.domain.bots.sizing_rule import Sizing
 from traderbot.domain.market.timeframe import Timeframe
+from traderbot.domain.shared.fields import LATER
 from traderbot.domain.shared.ids import BotRunId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Price, Quantity, Symbol
 
@@ -25,6 +27,11 @@ class BotStarted:
     symbol: Symbol
     timeframe: Timeframe
     allocation: Decimal  # the share of equity at cost one order may use
+    # Where its bars come from; empty: whoever started it brings them.
+    feed: str = field(default="", metadata=LATER)
+    # The run's bars open then or later; what closed before `at` is looked at, and not decided on.
+    first_bar_at: datetime | None = field(default=None, metadata=LATER)
+    sizing: Sizing | None = field(default=None, metadata=LATER)  # else by `allocation`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +60,53 @@ class BotDecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BotStopped:
-    """The run is over."""
+class BotLeased:
+    """A process takes the run over. Decisions under an older `fence` count no more."""
+
+    bot_run_id: BotRunId
+    at: datetime
+    holder: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotPaused:
+    """The run goes on looking, and places no order."""
 
     bot_run_id: BotRunId
     at: datetime
     reason: str
 
 
-BotEvent = BotStarted | BotDecided | BotStopped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotResumed:
+    """The run places orders again, from the next bar on."""
+
+    bot_run_id: BotRunId
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotParametersChanged:
+    """The strategy has other parameters from the next bar on; it has seen all bars with them."""
+
+    bot_run_id: BotRunId
+    at: datetime
+    parameters: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStopped:
+    """The run is over."""
+
+    bot_run_id: BotRunId
+    at: datetime
+    reason: str
+    code: str = field(default="", metadata=LATER)  # what failed, when nobody asked for it
+
+
+BotEvent = (
+    BotStarted | BotDecided | BotLeased | BotPaused | BotResumed | BotParametersChanged | BotStopped
+)

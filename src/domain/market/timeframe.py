@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -23,7 +23,19 @@ class Timeframe(StrEnum):
         """How long a bar of this timeframe lasts."""
         return _DURATIONS[self]
 
+    def opening(self, at: datetime) -> datetime:
+        """Return when the bar opens in which an instant lies: on the grid of UTC.
 
+        Days open at 00:00, weeks on Mondays, and everything shorter divides the day.
+        """
+        return at - (at - _MONDAY) % self.duration
+
+    def next_opening(self, after: datetime) -> datetime:
+        """Return when the first bar opens that opens after an instant."""
+        return self.opening(after) + self.duration
+
+
+_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _DURATIONS = {
     Timeframe.M1: timedelta(minutes=1),
     Timeframe.M5: timedelta(minutes=5),

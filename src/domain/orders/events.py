@@ -32,7 +32,8 @@ class OrderPlaced:
 class OrderApproved:
     """The gate let it pass; `reserved` is set aside in the portfolio in the same transaction.
 
-    `limits_version` names the limits that were in force.
+    `limits_version` names the scopes whose limits were in force, `installed` says those of the
+    settings.
     """
 
     order_id: OrderId
@@ -43,6 +44,7 @@ class OrderApproved:
     checks: tuple[Check, ...]
     limits_version: str = field(default=SETTINGS, metadata=LATER)
     venue: str | None = field(default=None, metadata=LATER)  # where it may be sent; None: on paper
+    installed: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class OrderRefused:
     at: datetime
     reasons: tuple[Check, ...]
     limits_version: str = field(default=SETTINGS, metadata=LATER)
+    installed: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +226,7 @@ class AmendRequested:
     closing_spare: Quantity
     checks: tuple[Check, ...]
     limits_version: str
+    installed: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -81,7 +81,8 @@ class Ticket:
 
     A trailing stop follows the market at a distance: `trail`, in the quote currency, or
     `trail_bps`, in hundredths of a percent of the best price seen. `client_order_id` is the
-    caller's own name for the order, unique within the portfolio.
+    caller's own name for the order, unique within the portfolio. `protective_limit` is no wish: it
+    is the price the gate lets a market order trade at worst.
     """
 
     portfolio_id: PortfolioId
@@ -99,6 +100,7 @@ class Ticket:
     reduce_only: bool = field(default=False, metadata=LATER)
     exits: Exits | None = field(default=None, metadata=LATER)
     client_order_id: str | None = field(default=None, metadata=LATER)
+    protective_limit: Price | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         """Raise InvalidTicketError if the fields contradict each other."""
@@ -122,6 +124,7 @@ class Ticket:
             or self.post_only
             or self.exits is not None
             or self.client_order_id is not None
+            or self.protective_limit is not None
         )
 
     def _check_stop(self) -> None:
@@ -154,6 +157,24 @@ class Ticket:
             _refuse("an order that only reduces a position has no exits of its own")
         if self.client_order_id is not None and _CLIENT_ID.fullmatch(self.client_order_id) is None:
             _refuse("a client order id is 1 to 32 ASCII letters, digits or dashes")
+        if self.protective_limit is not None and self.kind is not OrderKind.MARKET:
+            _refuse("only a market order is protected by a limit it did not ask for")
+
+    @property
+    def as_sent(self) -> Ticket:
+        """The ticket for a venue: a protected market order is a limit order that never rests."""
+        if self.protective_limit is None:
+            return self
+        return replace(
+            self,
+            kind=OrderKind.LIMIT,
+            limit_price=self.protective_limit,
+            protective_limit=None,
+            time_in_force=TimeInForce.FOK
+            if self.time_in_force is TimeInForce.FOK
+            else TimeInForce.IOC,
+            expires_at=None,
+        )
 
 
 _ALL_BPS = Decimal(10_000)
@@ -188,6 +209,7 @@ class Approved:
     reference: Price  # what the notional was measured with
     checks: tuple[Check, ...]
     limits_version: str = SETTINGS
+    installed: str = ""  # what the settings said; see `risk.installed`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +219,7 @@ class Refused:
     ticket: Ticket
     reasons: tuple[Check, ...]
     limits_version: str = SETTINGS
+    installed: str = ""
 
 
 Verdict = Approved | Refused

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from traderbot.domain.orders.ticket import Side
+from traderbot.domain.shared.fields import LATER
 from traderbot.domain.shared.ids import BotRunId, FillId, OrderId, PortfolioId, UserId
 from traderbot.domain.shared.values import Money, Price, Quantity, Symbol
 
@@ -54,7 +55,10 @@ class CashCorrected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureReserved:
-    """An approved order set cash aside, and claimed part of a position for its closing half."""
+    """An approved order set cash aside, and claimed part of a position for its closing half.
+
+    `side` is the order's; older logs do not say it.
+    """
 
     portfolio_id: PortfolioId
     at: datetime
@@ -62,11 +66,15 @@ class ExposureReserved:
     symbol: Symbol
     cash: Money
     closing: Quantity
+    side: Side | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureReleased:
-    """An order ended unfilled, wholly or in part; what it had set aside is free again."""
+    """An order ended unfilled, wholly or in part; what it had set aside is free again.
+
+    `side` is that of an order that gives a claim back; older logs do not say it.
+    """
 
     portfolio_id: PortfolioId
     at: datetime
@@ -74,6 +82,7 @@ class ExposureReleased:
     symbol: Symbol
     cash: Money
     closing: Quantity
+    side: Side | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
@@ -31,7 +32,7 @@ from traderbot.domain.portfolio.events import (
 )
 from traderbot.domain.portfolio.position import Position
 from traderbot.domain.portfolio.trading_memory import TradingMemory
-from traderbot.domain.shared.decimals import LIMIT, add
+from traderbot.domain.shared.decimals import LIMIT, ZERO, add
 from traderbot.domain.shared.errors import CorruptHistoryError, InvalidValueError
 from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.ids import BotRunId, PortfolioId, UserId
@@ -62,6 +63,11 @@ class Cash:
     def total(self) -> Money:
         """All of it: free + reserved + collateral."""
         return self.free + self.reserved + self.collateral
+
+    @property
+    def whole(self) -> Decimal:
+        """The same, as a bare number."""
+        return add(add(self.free.amount, self.reserved.amount), self.collateral.amount)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +164,7 @@ class Portfolio:
                 symbol=ticket.symbol,
                 cash=approved.reserved,
                 closing=approved.closing,
+                side=ticket.side,
             ),
         )
 
@@ -173,6 +180,7 @@ class Portfolio:
                 symbol=ticket.symbol,
                 cash=asked.reserved_more,
                 closing=asked.closing_more,
+                side=ticket.side,
             ),
         )
 
@@ -190,6 +198,7 @@ class Portfolio:
                 symbol=ticket.symbol,
                 cash=ended.released,
                 closing=ended.closing_released,
+                side=ticket.side if ended.closing_released else None,
             ),
         )
 
@@ -232,12 +241,17 @@ class Portfolio:
 
     def equity_at_cost(self, currency: Currency) -> Money:
         """Return cash and positions in that currency, each position at what it cost."""
-        cash = self.cash_in(currency)
-        equity = add(add(cash.free.amount, cash.reserved.amount), cash.collateral.amount)
+        _, net = self.invested(currency)
+        return trusted_money(add(self.cash_in(currency).whole, net), currency)
+
+    def invested(self, currency: Currency) -> tuple[Decimal, Decimal]:
+        """Return what all positions in a currency cost: regardless of their side, and with it."""
+        gross = net = ZERO
         for position in self.positions.values():
-            if position.cost.currency == currency:
-                equity = add(equity, position.cost.amount)
-        return trusted_money(equity, currency)
+            cost = position.cost
+            if cost.currency is currency or cost.currency == currency:
+                gross, net = add(gross, cost.amount.copy_abs()), add(net, cost.amount)
+        return gross, net
 
     @staticmethod
     def begin(event: PortfolioEvent) -> Portfolio:
@@ -338,10 +352,10 @@ class Portfolio:
             return self.positions
         held = self.position_in(symbol)
         if isinstance(event, ExposureReserved):
-            claimed = held.claimed + event.closing
+            after = held.claim(event.side, event.closing)
         else:
-            claimed = held.claimed - event.closing
-        return self.positions.copy() | {symbol: evolve(held, claimed=claimed)}
+            after = held.unclaim(event.side, event.closing)
+        return self.positions.copy() | {symbol: after}
 
     @staticmethod
     def from_events(events: Iterable[PortfolioEvent]) -> Portfolio:

@@ -56,7 +56,8 @@ class Position:
     realised: Money
     fees: Money
     collateral: Money
-    claimed: Quantity = _NOTHING  # by working orders that will reduce it
+    claimed: Quantity = _NOTHING  # by working orders that will reduce it, of both sides
+    claimed_by_buys: Quantity = _NOTHING  # of that: by those that reduce a short position
     opened_at: datetime | None = None
     closed_at: datetime | None = None
 
@@ -83,12 +84,46 @@ class Position:
             EXACT.divide(self.cost.amount, self.net).quantize(Decimal(1).scaleb(-18), context=EXACT)
         )
 
+    def claimed_by(self, side: Side) -> Quantity:
+        """Return what working orders on that side have claimed."""
+        buys = self.claimed_by_buys
+        if side is Side.BUY:
+            return buys
+        return self.claimed - buys if buys else self.claimed
+
+    def against(self, side: Side) -> Decimal:
+        """Return what is held against an order on that side; below zero if it is held with it."""
+        return self.net if side is Side.SELL else negate(self.net)
+
     def closable(self, side: Side) -> Quantity:
-        """Return how much an order on that side could reduce, less what others have claimed."""
-        against = self.net if side is Side.SELL else negate(self.net)
-        if against <= self.claimed.value:
+        """Return how much an order on that side could reduce, less what others there have claimed.
+
+        A position that has turned keeps the claims of the orders that worked before: they are
+        against what is not held any more, and take nothing from those on the other side.
+        """
+        against, claimed = self.against(side), self.claimed_by(side).value
+        if against <= claimed:
             return _NOTHING
-        return trusted_quantity(subtract(against, self.claimed.value))
+        return trusted_quantity(subtract(against, claimed))
+
+    def claim(self, side: Side | None, closing: Quantity) -> Position:
+        """Return the position with that much more claimed by orders on a side.
+
+        None is how older logs say it: then it is the side that reduces what is held.
+        """
+        side = side or (Side.BUY if self.net < 0 else Side.SELL)
+        return self._claiming(side, self.claimed + closing, self.claimed_by(side) + closing)
+
+    def unclaim(self, side: Side | None, closing: Quantity) -> Position:
+        """Return the position with that much less claimed; None: by whoever has claimed as much."""
+        if side is None:
+            first, other = (Side.BUY, Side.SELL) if self.net < 0 else (Side.SELL, Side.BUY)
+            side = first if self.claimed_by(first) >= closing else other
+        return self._claiming(side, self.claimed - closing, self.claimed_by(side) - closing)
+
+    def _claiming(self, side: Side, claimed: Quantity, of_side: Quantity) -> Position:
+        buys = of_side if side is Side.BUY else self.claimed_by_buys
+        return evolve(self, claimed=claimed, claimed_by_buys=buys)
 
     def change_by(self, side: Side, fill: Fill, set_aside: Money) -> PositionChange:
         """Decide what the fill does: it closes what is held against it first, then opens.
@@ -134,6 +169,9 @@ class Position:
             fees=fees + event.fee if event.fee.currency == fees.currency else fees,
             collateral=self.collateral + event.collateral_change,
             claimed=self.claimed - event.closing_used,
+            claimed_by_buys=self.claimed_by_buys - event.closing_used
+            if event.side is Side.BUY
+            else self.claimed_by_buys,
             opened_at=opened_at,
             closed_at=None if net else event.at,
         )

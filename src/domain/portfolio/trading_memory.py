@@ -34,11 +34,15 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """An order that may still trade: what it has set aside, and what it claims of a position."""
+    """An order that may still trade: what it has set aside, and what it claims of a position.
+
+    `side` is None where older logs do not say it.
+    """
 
     symbol: Symbol
     cash: Decimal
     closing: Decimal
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class TradingMemory:
             return None
         total = ZERO
         for each in self.working.values():
-            if each.symbol == symbol:
+            if each.symbol is symbol or each.symbol == symbol:
                 total = add(total, each.cash)
         return total
 
@@ -150,9 +154,9 @@ class TradingMemory:
         known = working.get(id_)
         if known is not None:
             cash_held, closing_held = add(known.cash, cash), add(known.closing, closing)
-            working = _put(working, id_, Working(symbol, cash_held, closing_held))
+            working = _put(working, id_, Working(symbol, cash_held, closing_held, known.side))
         elif len(working) < WORKING and (cash or closing):
-            working = _put(working, id_, Working(symbol, cash, closing))
+            working = _put(working, id_, Working(symbol, cash, closing, event.side))
         sent = (*self.sent[1 - _SENT :], Sent(event.at, id_, symbol))
         return evolve(self, working=working, sent=sent)
 
@@ -193,7 +197,8 @@ class TradingMemory:
             subtract(known.closing, closing),
         )
         if cash_left > 0 or closing_left > 0:
-            return _put(self.working, id_, Working(known.symbol, cash_left, closing_left))
+            left = Working(known.symbol, cash_left, closing_left, known.side)
+            return _put(self.working, id_, left)
         return MappingProxyType({key: it for key, it in self.working.items() if key != id_})
 
     def _sizes(self, event: FillBooked) -> Sizes:

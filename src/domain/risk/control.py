@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from traderbot.domain.risk.errors import InvalidLimitError
 from traderbot.domain.risk.events import (
+    AlarmRaised,
     LimitChanged,
     LimitReturned,
     RiskEvent,
@@ -178,6 +179,12 @@ class RiskControl:
             ),
         )
 
+    @staticmethod
+    def alarm(scope: Scope, *, cause: str, message: str, at: datetime) -> tuple[RiskEvent, ...]:
+        """Tell a person of something they have to look at. Nothing is stopped by it."""
+        said = message[:_REASON_LENGTH]
+        return (AlarmRaised(scope=scope.key, at=at, cause=cause, message=said),)
+
     def lapse(self, *, at: datetime) -> tuple[RiskEvent, ...]:
         """Record what has ended by itself since the last event."""
         events: list[RiskEvent] = [
@@ -246,6 +253,8 @@ def _after(it: RiskControl, event: RiskEvent) -> RiskControl:  # noqa: PLR0911 -
             return _with(it, event.limit, None)
         case LimitReturned():
             return _with(it, event.limit, LimitSetting(value=event.new))
+        case AlarmRaised():
+            return it
 
 
 def _stopped(

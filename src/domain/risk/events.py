@@ -1,4 +1,4 @@
-"""What can happen at one scope of the risk gate: stopped, let go on, limits changed.
+"""What can happen at one scope of the risk gate: stopped, let go on, limits changed, alarms.
 
 `scope` is the key of a `Scope`; `by` names who did it, as in the envelope's actor, so that the
 state can say so too; `cause` is a stable code (MANUAL, DAILY_LOSS_MAX …), `reason` is for people.
@@ -73,4 +73,16 @@ class LimitReturned:
     expired_at: datetime
 
 
-RiskEvent = TradingHalted | TradingReduced | TradingResumed | LimitChanged | LimitReturned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRaised:
+    """A person has to look at something; nothing is stopped by it."""
+
+    scope: str
+    at: datetime
+    cause: str
+    message: str
+
+
+RiskEvent = (
+    TradingHalted | TradingReduced | TradingResumed | LimitChanged | LimitReturned | AlarmRaised
+)

@@ -11,6 +11,7 @@ from traderbot.domain.orders.ticket import Check, OrderKind, Side, Ticket
 from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.risk.trading_state import TradingState
+from traderbot.domain.shared.decimals import ZERO
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Money, Price, Quantity
 
@@ -67,6 +68,7 @@ class Circumstances:
     state: TradingState = TradingState.ACTIVE
     where: str = ""  # the scope the state is from
     limits_version: str = "settings"
+    installed: str = ""  # what the settings say, as the verdict records it
     keyed: bool = True  # the wish has an idempotency key, so it cannot be one sent twice
     rules: TradingRules | None = None
     is_listed: bool = True  # False: the venue has no such symbol
@@ -94,6 +96,9 @@ class Exposure:
     reserved: Money  # what it may cost at worst, fees included
     around: Circumstances = NOTHING_SPECIAL
     equity: Money  # of the portfolio at cost, in the quote currency
+    at_work: Decimal = ZERO  # what working orders have set aside in it, and this one opens
+    gross: Decimal = ZERO  # what all its positions in that currency cost, regardless of their side
+    net: Decimal = ZERO  # the same, long and short against each other
 
     @property
     def is_buy(self) -> bool:

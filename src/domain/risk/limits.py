@@ -41,6 +41,7 @@ class Limits:
     order_notional_absolute: Decimal | None = None  # no event can change it
     order_quantity_multiple: Decimal | None = None  # of the median of own sizes
     price_collar: Decimal | None = None  # fraction of the market's price
+    market_order_collar: Decimal | None = None  # how much worse a market order may trade
     price_drift_max: Decimal | None = None  # of own fills in a minute, a fraction
     reference_age_max: Decimal | None = None  # seconds
     duplicate_window: Decimal | None = None  # seconds
@@ -120,6 +121,7 @@ LIVE: Final = Limits(
     order_notional_absolute=Decimal(100_000),
     order_quantity_multiple=Decimal(10),
     price_collar=Decimal("0.05"),
+    market_order_collar=Decimal("0.05"),
     price_drift_max=Decimal("0.03"),
     reference_age_max=Decimal(10),
     duplicate_window=Decimal(2),
@@ -145,6 +147,7 @@ LIVE: Final = Limits(
 PAPER: Final = replace(
     LIVE,
     price_collar=None,
+    market_order_collar=None,
     price_drift_max=None,
     reference_age_max=None,
     message_rate_max=None,

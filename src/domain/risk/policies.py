@@ -25,9 +25,11 @@ from traderbot.domain.risk.policies_order import (
     fresh_reference,
     no_self_trade,
     not_a_duplicate,
+    only_reduces,
     order_notional,
     price_collar,
     price_drift,
+    protection,
     usual_quantity,
 )
 from traderbot.domain.risk.policies_pace import message_rate, open_orders, strategy_repeats
@@ -59,10 +61,12 @@ POLICIES: Final[tuple[RiskPolicy, ...]] = (
     order_notional,
     absolute_notional,
     usual_quantity,
+    only_reduces,
     child_within_parent,
     no_self_trade,
     # 5 its price
     price_collar,
+    protection,
     price_drift,
     # 6 the pace
     message_rate,
@@ -97,6 +101,7 @@ CODES: Final = (
     "ORDER_NOTIONAL_MAX",
     "ORDER_NOTIONAL_ABSOLUTE",
     "ORDER_QTY_MAX",
+    "REDUCE_ONLY",
     "CHILD_EXCEEDS_PARENT",
     "SELF_TRADE",
     "PRICE_COLLAR",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from traderbot.domain.orders.ticket import Check
-from traderbot.domain.portfolio.portfolio import Portfolio
 from traderbot.domain.risk.exposure import Exposure, Finding, refusal
-from traderbot.domain.shared.decimals import EXACT, ZERO, add, plain, subtract
-from traderbot.domain.shared.values import Currency
+from traderbot.domain.shared.decimals import EXACT, add, plain, subtract
 
 
 def sufficient_funds(exposure: Exposure) -> Finding:
@@ -23,6 +21,8 @@ def position_notional(exposure: Exposure) -> Finding | None:
     fraction = exposure.limits.position_notional_fraction
     if fraction is None or not exposure.opening_notional:
         return None
+    if not exposure.gross and exposure.at_work <= EXACT.multiply(fraction, exposure.equity.amount):
+        return None  # nothing is held, and all that works together is not too much for one symbol
     symbol, portfolio = exposure.ticket.symbol, exposure.portfolio
     value = exposure.opening_notional.amount
     held = portfolio.positions.get(symbol)
@@ -40,8 +40,7 @@ def gross_exposure(exposure: Exposure) -> Finding | None:
     fraction = exposure.limits.gross_exposure_fraction
     if fraction is None or not exposure.opening_notional:
         return None
-    gross, _ = _held(exposure.portfolio, exposure.equity.currency)
-    value = add(gross, _new(exposure))
+    value = add(exposure.gross, exposure.at_work)
     return _within("GROSS_EXPOSURE_MAX", fraction, value, exposure)
 
 
@@ -50,8 +49,7 @@ def net_exposure(exposure: Exposure) -> Finding | None:
     fraction = exposure.limits.net_exposure_fraction
     if fraction is None or not exposure.opening_notional:
         return None
-    _, net = _held(exposure.portfolio, exposure.equity.currency)
-    value = add(EXACT.abs(net), _new(exposure))
+    value = add(exposure.net.copy_abs(), exposure.at_work)
     return _within("NET_EXPOSURE_MAX", fraction, value, exposure)
 
 
@@ -69,12 +67,14 @@ def total_exposure(exposure: Exposure) -> Finding | None:
 
 def daily_loss(exposure: Exposure) -> Finding | None:
     """The portfolio has not lost too much since 00:00 UTC, what it holds included."""
+    if not exposure.portfolio.memory.fills:
+        return None
     limits = exposure.limits
     fraction = limits.daily_loss_halt
     if limits.daily_loss_reduce is not None:
         reduce = limits.daily_loss_reduce
         fraction = reduce if fraction is None else min(fraction, reduce)
-    if fraction is None or not exposure.opening_notional or not exposure.portfolio.memory.fills:
+    if fraction is None or not exposure.opening_notional:
         return None
     loss = lost_today(exposure)
     return _within("DAILY_LOSS_MAX", fraction, loss, exposure) if loss > 0 else None
@@ -108,21 +108,6 @@ def _profit_now(exposure: Exposure) -> Decimal:
     if mark is None or not net:
         return total
     return add(total, EXACT.multiply(net, subtract(exposure.reference.value, mark)))
-
-
-def _held(portfolio: Portfolio, currency: Currency) -> tuple[Decimal, Decimal]:
-    """Return what all positions in a currency cost: regardless of their side, and with it."""
-    gross = net = ZERO
-    for position in portfolio.positions.values():
-        if position.net and position.cost.currency == currency:
-            gross = add(gross, EXACT.abs(position.cost.amount))
-            net = add(net, position.cost.amount)
-    return gross, net
-
-
-def _new(exposure: Exposure) -> Decimal:
-    reserved = exposure.portfolio.cash_in(exposure.equity.currency).reserved
-    return add(reserved.amount, exposure.opening_notional.amount)
 
 
 def _within(code: str, fraction: Decimal, value: Decimal, exposure: Exposure) -> Finding | None:

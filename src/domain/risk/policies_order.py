@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from traderbot.domain.orders.ticket import Check, OrderKind, Side, Ticket
-from traderbot.domain.risk.exposure import Exposure, Finding, Neighbour, refusal
-from traderbot.domain.risk.limits import MINUTE, SIZES_NEEDED
+from traderbot.domain.risk.exposure import Exposure, Finding, Neighbour, Quote, refusal
+from traderbot.domain.risk.limits import MINUTE, SIZES_NEEDED, Limits
 from traderbot.domain.shared.decimals import EXACT, plain
 from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import trusted_money
@@ -92,11 +93,24 @@ def price_collar(exposure: Exposure) -> Finding | None:
         return None
     room = EXACT.multiply(collar, market.value)
     away = EXACT.subtract(limit.value, market.value)
+    if away.copy_abs() <= room:
+        return None
     eager = away if exposure.is_buy else EXACT.minus(away)
     if eager <= room and (EXACT.minus(eager) <= room or not exposure.opening_notional):
         return None
     low, high = EXACT.subtract(market.value, room), EXACT.add(market.value, room)
     return refusal("PRICE_COLLAR", f"{plain(low)} to {plain(high)}", limit)
+
+
+def protection(exposure: Exposure) -> Finding | None:
+    """A market order trades no further from the market than its collar: the approval says where."""
+    worst, collar = exposure.ticket.protective_limit, exposure.limits.market_order_collar
+    if worst is None:
+        return None
+    quote = exposure.around.quote
+    market = exposure.reference if quote is None else quote.price
+    around = "" if collar is None else f"{plain(collar)} of {market}"
+    return Finding(Check("PROTECTIVE_LIMIT", around, str(worst)), passed=True)
 
 
 def price_drift(exposure: Exposure) -> Finding | None:
@@ -122,9 +136,15 @@ def fresh_reference(exposure: Exposure) -> Finding | None:
         return None
     if around.quote is None:
         return refusal("REFERENCE_STALE", f"{plain(oldest)} s", "no quote")
-    if around.at - around.quote.at <= seconds(oldest):
+    if not is_stale(around.quote, around.at, exposure.limits):
         return None
     return refusal("REFERENCE_STALE", f"{plain(oldest)} s", instant_text(around.quote.at))
+
+
+def is_stale(quote: Quote, at: datetime, limits: Limits) -> bool:
+    """Whether a quote is too old to say what the market pays."""
+    oldest = limits.reference_age_max
+    return oldest is not None and at - quote.at > seconds(oldest)
 
 
 def no_self_trade(exposure: Exposure) -> Finding | None:
@@ -139,6 +159,14 @@ def no_self_trade(exposure: Exposure) -> Finding | None:
     return None
 
 
+def only_reduces(exposure: Exposure) -> Finding | None:
+    """An order that says it only reduces a position does no more than that."""
+    ticket, closing = exposure.ticket, exposure.closing
+    if not ticket.reduce_only or closing == ticket.quantity:
+        return None
+    return refusal("REDUCE_ONLY", closing, ticket.quantity)
+
+
 def child_within_parent(exposure: Exposure) -> Finding | None:
     """What is made of an order is never more than the order."""
     room, quantity = exposure.around.parent_room, exposure.ticket.quantity
@@ -147,6 +175,7 @@ def child_within_parent(exposure: Exposure) -> Finding | None:
     return refusal("CHILD_EXCEEDS_PARENT", room, quantity)
 
 
+@lru_cache(maxsize=256)
 def seconds(value: Decimal) -> timedelta:
     """Return a number of seconds as a duration, to the microsecond."""
     return timedelta(microseconds=int(EXACT.scaleb(value, 6)))
@@ -178,7 +207,7 @@ def _same_wish(one: Ticket, other: Ticket) -> bool:
 
 def _worst_price(exposure: Exposure) -> Decimal:
     """Return the price at which the order may trade at worst."""
-    limit = exposure.ticket.limit_price
+    limit = exposure.ticket.limit_price or exposure.ticket.protective_limit
     if limit is not None:
         return limit.value
     room = EXACT.multiply(exposure.reference.value, exposure.limits.market_order_cushion)

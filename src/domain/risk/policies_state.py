@@ -55,11 +55,14 @@ def supported(exposure: Exposure) -> Finding | None:
 
 
 def in_ticks(exposure: Exposure) -> Finding | None:
-    """Prices are whole steps."""
+    """Prices are whole steps; those of the exits too, before a fill finds out that they are not."""
     rules, ticket = exposure.around.rules, exposure.ticket
     if rules is None:
         return None
-    for price in (ticket.limit_price, ticket.stop_price):
+    prices: tuple[Price | None, ...] = (ticket.limit_price, ticket.stop_price)
+    if ticket.exits is not None:
+        prices = (*prices, ticket.exits.take_profit, ticket.exits.stop_loss)
+    for price in prices:
         if price is not None and not _is_whole(price.value, rules.tick_size.value):
             return refusal("INVALID_TICK", rules.tick_size, price)
     return None

@@ -68,7 +68,13 @@ def records_of(
 
     `working` are orders that worked before the first of them.
     """
-    records = {order.order_id: record_of(order) for order in working}
+    return follow({order.order_id: record_of(order) for order in working}, events)
+
+
+def follow(
+    records: dict[OrderId, OrderRecord], events: Iterable[PaperEvent]
+) -> dict[OrderId, OrderRecord]:
+    """Bring records up to date, in their place, by the events that came after them."""
     for event in events:
         if isinstance(event, PaperBookOpened):
             continue

@@ -40,6 +40,12 @@ class InvalidParameterError(DomainError):
         super().__init__(f"{parameter}: {reason}")
 
 
+class StrategyAnswerError(DomainError):
+    """A strategy gave something that is no answer; nothing is traded on it."""
+
+    code: ClassVar[str] = "STRATEGY_ANSWER"
+
+
 def hint(wrong: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest of `known`, and then all of them."""
     by_folded = {name.casefold(): name for name in known}

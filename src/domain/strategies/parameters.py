@@ -1,7 +1,8 @@
 """A strategy's parameters as text, and back: what forms, command lines and records hold.
 
-The parameters of a strategy are those of its `__init__`; the type of each one's default says how
-its text is read, and an attribute of the same name holds the current value.
+The parameters of a strategy are those of its `__init__`; the type of each one's default (or of its
+annotation, if it has none) says how its text is read, and an attribute of the same name holds the
+current value.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from inspect import Parameter, signature
+from typing import Any
 
 from traderbot.domain.shared.decimals import exact, plain
 from traderbot.domain.shared.errors import InvalidValueError
@@ -26,13 +29,14 @@ def parameter_texts(strategy: object) -> dict[str, str]:
         InvalidParameterError: a parameter is kept under another name, or has no plain text.
     """
     texts = {}
-    for name in _parameters_of(type(strategy)):
+    kind: Any = type(strategy)
+    for name in _parameters_of(kind):
         try:
             value = getattr(strategy, name)
         except AttributeError as error:
             reason = "keep it in an attribute of this name, or override `parameters`"
             raise InvalidParameterError(name, reason) from error
-        texts[name] = _text(name, value)
+        texts[name] = parameter_text(name, value)
     return texts
 
 
@@ -49,16 +53,29 @@ def parse_parameters(kind: type, texts: Mapping[str, str]) -> dict[str, object]:
     for name, parameter in known.items():
         if parameter.default is Parameter.empty and name not in texts:
             raise InvalidParameterError(name, "has no default and was not given")
-    return {name: _value(name, text, known[name].default) for name, text in texts.items()}
+    return {name: _value(name, text, _like(known[name])) for name, text in texts.items()}
 
 
-def _parameters_of(kind: type) -> dict[str, Parameter]:
+def _like(parameter: Parameter) -> object:
+    """Return a value of the type that is wanted."""
+    if parameter.default is not Parameter.empty:
+        return parameter.default
+    kinds: dict[object, object] = {int: 0, float: 0.0, bool: False, Decimal: Decimal(0)}
+    return kinds.get(parameter.annotation, parameter.default)
+
+
+@cache
+def _parameters_of(kind: type) -> Mapping[str, Parameter]:
     by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    found = signature(kind).parameters
+    try:
+        found = signature(kind, eval_str=True).parameters
+    except NameError:  # an annotation of something that is only there for a type checker
+        found = signature(kind).parameters
     return {name: each for name, each in found.items() if each.kind in by_name}
 
 
-def _text(name: str, value: object) -> str:
+def parameter_text(name: str, value: object) -> str:
+    """Return the text of one value. Raises InvalidParameterError if it has no plain one."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

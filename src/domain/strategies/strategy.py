@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self, TypedDict
+from typing import ClassVar, Self
 
+from traderbot.domain.strategies.answers import (
+    Explanation,
+    Signal,
+    StrategyContext,
+    StrategyResult,
+    TickerData,
+)
+from traderbot.domain.strategies.bounds import Bound, check_bounds
+from traderbot.domain.strategies.further import Wanted
 from traderbot.domain.strategies.parameters import parameter_texts, parse_parameters
+from traderbot.domain.strategies.watching import Watcher, WindowWatcher
 
-Signal = Literal["BUY", "SELL", "HOLD"]
-
-
-class TickerData(TypedDict):
-    """The closed bars a strategy may look at: lists of one length, oldest first."""
-
-    symbol: str
-    opens: list[float]
-    highs: list[float]
-    lows: list[float]
-    closes: list[float]
-    volumes: list[float]
-
-
-class StrategyContext(TypedDict):
-    """On whose behalf, and on which bars, a strategy is asked."""
-
-    timeframe: str
-    user_id: str
-    bot_run_id: str
-
-
-class StrategyResult(TypedDict):
-    """What a strategy answers: confidence from 0 to 1, the reason as a sentence."""
-
-    signal: Signal
-    confidence: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a strategy saw: the value of each indicator, and whether each rule held."""
-
-    indicators: Mapping[str, float] = field(default_factory=dict)
-    rules: Mapping[str, bool] = field(default_factory=dict)
+__all__ = [
+    "BaseStrategy",
+    "Explanation",
+    "Signal",
+    "StrategyContext",
+    "StrategyResult",
+    "TickerData",
+]
 
 
 class BaseStrategy:
@@ -57,13 +38,18 @@ class BaseStrategy:
         name: what it is registered as.
         description: one sentence for people who choose.
         warm_up: how many bars must be there before a signal can come.
-        window: how many of the last bars it looks at, at most; more need not be kept for it.
+        window: how many of the last bars it looks at, at most; more need not be kept for it. None:
+            its answer depends on every bar since the first of the run.
+        bounds: what its parameters may be, by name; whoever makes it from texts is held to them.
+        also: further series it wants to see beside its bars.
     """
 
     name: ClassVar[str] = ""
     description: ClassVar[str] = ""
     warm_up: int = 1
-    window: int = 500
+    window: int | None = 500
+    bounds: ClassVar[Mapping[str, Bound]] = {}
+    also: tuple[Wanted, ...] = ()
 
     def execute(self, ticker_data: TickerData, context: StrategyContext) -> StrategyResult:
         """Answer for the last of these bars. Raises DomainError if the bars are no numbers."""
@@ -75,6 +61,10 @@ class BaseStrategy:
         del ticker_data  # here for those who override it
         return Explanation()
 
+    def watch(self, symbol: str, context: StrategyContext) -> Watcher:
+        """Return eyes for one run, before its first bar."""
+        return WindowWatcher(self, symbol, context)
+
     def parameters(self) -> Mapping[str, str]:
         """Return the current parameters as text, enough to make an equal strategy.
 
@@ -84,10 +74,22 @@ class BaseStrategy:
         return parameter_texts(self)
 
     @classmethod
+    def values_of(cls, parameters: Mapping[str, str]) -> Mapping[str, object]:
+        """Return the arguments of `__init__` that these texts stand for, and no others.
+
+        Raises:
+            InvalidParameterError: an unknown parameter, or a text of the wrong form.
+        """
+        return parse_parameters(cls, parameters)
+
+    @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> Self:
         """Return the strategy these texts describe; what they leave out keeps its default.
 
         Raises:
-            InvalidParameterError: an unknown parameter or a text of the wrong form.
+            InvalidParameterError: an unknown parameter, a text of the wrong form, or a value out of
+                its bounds.
         """
-        return cls(**parse_parameters(cls, parameters))
+        values = parse_parameters(cls, parameters)
+        check_bounds(cls.bounds, values)
+        return cls(**values)

@@ -50,4 +50,23 @@ class DifferenceEnded:
     key: str
 
 
-VenueEvent = BaselineRecorded | DifferenceFound | DifferenceEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadManArmed:
+    """The venue cancels every order when it hears nothing of us for so many seconds."""
+
+    venue: str
+    account: str
+    at: datetime
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadManDisarmed:
+    """The venue was told, and said that it understood, to let every order be without us."""
+
+    venue: str
+    account: str
+    at: datetime
+
+
+VenueEvent = BaselineRecorded | DifferenceFound | DifferenceEnded | DeadManArmed | DeadManDisarmed

@@ -14,6 +14,8 @@ from traderbot.domain.shared.history import evolve, fold
 from traderbot.domain.shared.values import Symbol
 from traderbot.domain.venues.events import (
     BaselineRecorded,
+    DeadManArmed,
+    DeadManDisarmed,
     DifferenceEnded,
     DifferenceFound,
     VenueEvent,
@@ -42,6 +44,7 @@ class VenueAccount:
         default_factory=lambda: MappingProxyType({})
     )
     differences: frozenset[str] = frozenset()  # keys of those that are still there
+    dead_man: int = 0  # seconds of silence after which it cancels everything; 0: never
     version: int = 1
 
     @staticmethod
@@ -98,6 +101,20 @@ class VenueAccount:
         return (DifferenceEnded(venue=self.venue, account=self.account, at=at, key=key),)
 
     @staticmethod
+    def arm_dead_man(
+        before: VenueAccount | None, venue: str, account: str, seconds: int, *, at: datetime
+    ) -> tuple[VenueEvent, ...]:
+        """Note that the venue's dead-man's switch is armed; 0 seconds: that it is not.
+
+        What is on record already is not noted again.
+        """
+        if seconds == (0 if before is None else before.dead_man):
+            return ()
+        if not seconds:
+            return (DeadManDisarmed(venue=venue, account=account, at=at),)
+        return (DeadManArmed(venue=venue, account=account, at=at, seconds=seconds),)
+
+    @staticmethod
     def begin(event: VenueEvent) -> VenueAccount:
         """Return what the first event made."""
         began = VenueAccount(
@@ -117,6 +134,10 @@ class VenueAccount:
                 return evolve(after, differences=self.differences | {event.key})
             case DifferenceEnded():
                 return evolve(after, differences=self.differences - {event.key})
+            case DeadManArmed():
+                return evolve(after, dead_man=event.seconds)
+            case DeadManDisarmed():
+                return evolve(after, dead_man=0)
 
     @staticmethod
     def from_events(events: Iterable[VenueEvent]) -> VenueAccount:

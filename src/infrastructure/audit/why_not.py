@@ -63,7 +63,7 @@ class _Found(NamedTuple):
 
 
 class _BotHistory:
-    """A bot run's stream. Decisions stand in it in the order of their bars."""
+    """A bot run's stream. Decisions stand in it in the order of their bars, among other events."""
 
     def __init__(
         self, reader: LogReader, codec: EventCodec, id_: BotRunId, owner_id: UserId | None
@@ -84,19 +84,18 @@ class _BotHistory:
 
     def around(self, at: datetime) -> tuple[_Found | None, _Found | None, _Found | None]:
         """Return the decision before the bar at an instant, the one on it, and the one after it."""
-        low, high = 2, self._length + (self.stopped is None)  # the first decision that is later
+        low, high = 2, self._length + 1  # where the first decision that is later stands
         while low < high:
             middle = (low + high) // 2
-            if self._decided(middle).at > at:
+            found = self._decision_from(middle)
+            if found is None or _decided(found).at > at:
                 high = middle
             else:
                 low = middle + 1
-        before = self._at(low - 1) if low > 2 else None  # noqa: PLR2004 - the first decision
-        last = self._length - (self.stopped is not None)
-        next_ = self._at(low) if low <= last else None
-        if next_ is None or cast("BotDecided", next_.recorded.event).bar_at > at:
+        before, next_ = self._decision_until(low - 1), self._decision_from(low)
+        if next_ is None or _decided(next_).bar_at > at:
             return before, None, next_
-        return before, next_, self._at(low + 1) if low < last else None
+        return before, next_, self._decision_from(next_.recorded.version + 1)
 
     def has_bar(self, at: datetime) -> bool:
         """Tell whether a bar of the run's series is stored that this instant lies in."""
@@ -111,12 +110,21 @@ class _BotHistory:
         )
         return bool(found[0][0])
 
-    def _decided(self, version: int) -> BotDecided:
-        event = self._at(version).recorded.event
-        if not isinstance(event, BotDecided):
-            msg = f"{self._stream} v{version} is {type(event).__name__}, not a decision"
-            raise CorruptHistoryError(msg)
-        return event
+    def _decision_from(self, version: int) -> _Found | None:
+        """Return the first decision at a version or later."""
+        return self._first_decision(range(version, self._length + 1))
+
+    def _decision_until(self, version: int) -> _Found | None:
+        """Return the last decision at a version or earlier."""
+        return self._first_decision(range(version, 1, -1))
+
+    def _first_decision(self, versions: range) -> _Found | None:
+        # Leases and pauses are few, and stand between decisions one or two at a time.
+        for version in versions:
+            found = self._at(version)
+            if isinstance(found.recorded.event, BotDecided):
+                return found
+        return None
 
     def _at(self, version: int) -> _Found:
         it: StoredBody | None = self._reader.at_version(self._stream, version)
@@ -125,6 +133,10 @@ class _BotHistory:
             raise CorruptHistoryError(msg)
         recorded = self._codec.recorded(it.position, it.body, it.leaf_hash)
         return _Found(recorded, it.log_index)
+
+
+def _decided(found: _Found) -> BotDecided:
+    return cast("BotDecided", found.recorded.event)
 
 
 def _of_decision(decided: BotDecided, order: OrderView | None) -> tuple[str, str]:
@@ -161,6 +173,8 @@ _MEANING = {
     "ORDER_WORKING": "an earlier order is still working",
     "OWNER_INACTIVE": "its owner may not act any more",
     "BUDGET_BELOW_ONE_LOT": "its budget does not buy one lot",
+    "BOT_PAUSED": "it is paused",
+    "STALE_BAR": "nobody was there when the bar closed; it was too late for an order",
 }
 
 

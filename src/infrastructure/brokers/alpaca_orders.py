@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from traderbot.application.ports.venue import VenueOrder, VenueStatus, VenueTrade
+from traderbot.application.ports.venue import (
+    ForeignOrder,
+    VenueOrder,
+    VenueStatus,
+    VenueTrade,
+)
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import Money, Price, Quantity, symbol
 from traderbot.infrastructure.brokers.line import UnreadableError
+from traderbot.infrastructure.brokers.order_names import may_be_ours, own_name
 from traderbot.infrastructure.brokers.venue_errors import RAW_LENGTH
 
 # Every status of Alpaca's orders. What may trade again tomorrow works.
@@ -51,6 +57,23 @@ def order_of(told: Any) -> VenueOrder:  # noqa: ANN401 - whatever the venue said
     except _ODD as error:
         msg = f"the venue's order could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
+
+
+def listed_of(told: Any) -> VenueOrder | ForeignOrder:  # noqa: ANN401 - as above
+    """Read a working order; one that cannot be ours need not be understood.
+
+    Raises:
+        UnreadableError: it may be ours, and cannot be read.
+    """
+    try:
+        return order_of(told)
+    except UnreadableError:
+        name = own_name(told.get("client_order_id")) if isinstance(told, dict) else None
+        if not name or may_be_ours(name) or not told.get("id"):
+            raise
+        return ForeignOrder(
+            venue_order_id=str(told.get("id")), name=str(told.get("symbol")), raw=raw_of(told)
+        )
 
 
 def trade_of(told: Any, client_order_id: str | None) -> VenueTrade:  # noqa: ANN401
@@ -107,7 +130,7 @@ def _order(told: Mapping[str, Any]) -> VenueOrder:
     limit, stop = told.get("limit_price"), told.get("stop_price")
     return VenueOrder(
         venue_order_id=_text(told["id"]),
-        client_order_id=_text(told["client_order_id"]),
+        client_order_id=_text(own_name(told["client_order_id"])),
         symbol=symbol(told["symbol"]),
         side=Side(told["side"]),
         quantity=quantity,

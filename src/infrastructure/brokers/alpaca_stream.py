@@ -20,10 +20,16 @@ from typing import Any, Final
 
 from traderbot.application.errors import VenueUnavailableError
 from traderbot.application.ports.clock import Clock
-from traderbot.application.ports.venue import VenueNews, VenueOrder, VenueStatus, VenueTrade
+from traderbot.application.ports.venue import (
+    ForeignOrder,
+    VenueNews,
+    VenueOrder,
+    VenueStatus,
+    VenueTrade,
+)
 from traderbot.domain.shared.values import Quantity
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
-from traderbot.infrastructure.brokers.alpaca_orders import instant_of, order_of
+from traderbot.infrastructure.brokers.alpaca_orders import instant_of, listed_of
 from traderbot.infrastructure.brokers.evidence import RedirectRefusedError
 from traderbot.infrastructure.brokers.extras import need, silent
 from traderbot.infrastructure.brokers.listening import Listener, MissedError
@@ -54,13 +60,17 @@ class AlpacaStream(Listener[Frame]):
         name: str,
         hear: Callable[[VenueNews], None],
         names: OrderNames,
+        whole: Callable[[VenueOrder], VenueOrder | None],
         clock: Clock,
         timeout_seconds: float,
     ) -> None:
-        """Listen through what `client` makes; `trades_of` asks for those of an order."""
+        """Listen through what `client` makes; `trades_of` asks for those of an order.
+
+        `whole` asks for an order one form of which has ended: it may have been changed.
+        """
         super().__init__(name, self._connect, self._news, hear, clock)
         self._make, self._hosts, self._trades_of, self._url = client, hosts, trades_of, url
-        self._names, self._timeout = names, timeout_seconds
+        self._names, self._whole, self._timeout = names, whole, timeout_seconds
         self._told: dict[str, Quantity] = {}  # how much of each order's trades was told
 
     async def _connect(self, listener: Listener[Frame]) -> None:
@@ -119,9 +129,17 @@ class AlpacaStream(Listener[Frame]):
                 self.heard(message["data"])
 
     def _news(self, frame: Frame) -> Iterable[VenueNews]:
-        order = self._names.learn(order_of(frame["order"]))
+        told = listed_of(frame["order"])
+        if isinstance(told, ForeignOrder):
+            return  # somebody else's, of something without a name: the next listing tells of it
+        order = self._names.learn(told)
         if frame.get("event") in _FILLS:
             yield from self._traded(order, instant_of(frame["order"]["created_at"]))
+        if order.status is VenueStatus.CANCELED:
+            whole = self._whole(order)
+            if whole is None:
+                return
+            order = whole
         yield order
         if order.status in _ENDED:
             self._told.pop(order.venue_order_id, None)

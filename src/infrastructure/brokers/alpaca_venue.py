@@ -24,6 +24,7 @@ from traderbot.application.ports.venue import (
     ChangeAnswer,
     Denied,
     FindAnswer,
+    ForeignOrder,
     NotSent,
     Stream,
     SubmitAnswer,
@@ -36,21 +37,24 @@ from traderbot.application.ports.venue import (
 )
 from traderbot.domain.market.instrument import Instrument
 from traderbot.domain.orders.ticket import OrderKind, TimeInForce
+from traderbot.domain.risk.exposure import Quote, TradingRules
 from traderbot.domain.shared.decimals import EXACT, exact, plain
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import USD, Currency, Price, Quantity, Symbol, symbol
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
-from traderbot.infrastructure.brokers.alpaca_orders import instant_of, order_of, trade_of
+from traderbot.infrastructure.brokers.alpaca_orders import instant_of, listed_of, order_of, trade_of
 from traderbot.infrastructure.brokers.alpaca_stream import AlpacaStream
+from traderbot.infrastructure.brokers.changed_orders import Changes
 from traderbot.infrastructure.brokers.evidence import Evidence, Witness
 from traderbot.infrastructure.brokers.extras import keep_secrets, need
 from traderbot.infrastructure.brokers.line import Budget, Failed, Line, Said, UnreadableError
-from traderbot.infrastructure.brokers.order_names import OrderNames
-from traderbot.infrastructure.brokers.sendable import why_not_sendable
+from traderbot.infrastructure.brokers.order_names import OrderNames, may_be_ours
+from traderbot.infrastructure.brokers.sendable import as_sent, why_not_sendable
 from traderbot.infrastructure.brokers.venue_errors import ALPACA, Meaning, by_class, unclear
 
 LIVE: Final = "api.alpaca.markets"
 PAPER: Final = "paper-api.alpaca.markets"
+DATA: Final = "data.alpaca.markets"
 _FILLS: Final = "/account/activities/FILL"
 _PAGE: Final = 100  # of activities
 _ORDERS: Final = 500  # in a list
@@ -96,12 +100,13 @@ class AlpacaVenue:
         """
         self.name = "alpaca-paper" if sandbox else "alpaca"
         self.account = account
-        self.abilities = Abilities(kinds=_KINDS, durations=_DURATIONS, stream=True)
+        self.abilities = Abilities(kinds=_KINDS, durations=_DURATIONS, amend=True, stream=True)
         self._clock, self._timeout = clock, timeout_seconds
         host = PAPER if sandbox else LIVE
         self._base = f"https://{host}" if address is None else f"http://{address}"
         self._stream_url = f"wss://{host}/stream" if address is None else f"ws://{address}/stream"
-        self._hosts = AllowedHosts([host if address is None else address])
+        self._data = f"https://{DATA}" if address is None else f"http://{address}"
+        self._hosts = AllowedHosts([host, DATA] if address is None else [address])
         trading = need("alpaca.trading.client", "alpaca")
         keep_secrets()
         self._streaming = need("alpaca.trading.stream", "alpaca")
@@ -126,9 +131,9 @@ class AlpacaVenue:
         def line() -> Line:
             return Line(make, _class_says, timeout_seconds=timeout_seconds, budget=budget)
 
-        # Two lines: what changes orders never waits behind a long list.
-        self._orders, self._questions = line(), line()
-        self._names = OrderNames()
+        # What is sent never waits behind a long list, nor cancels behind what is sent.
+        self._orders, self._questions, self._cancels = line(), line(), line()
+        self._names, self._changes = OrderNames(), Changes()
         self._assets: dict[Symbol, tuple[float, Mapping[str, Any] | None]] = {}
         self._pairs: dict[str, Symbol] = {}  # "BTCUSD", as positions call it
 
@@ -136,6 +141,7 @@ class AlpacaVenue:
         """Hang up."""
         self._orders.close()
         self._questions.close()
+        self._cancels.close()
 
     # Orders.
 
@@ -144,6 +150,9 @@ class AlpacaVenue:
         asset = self._asset(symbol)
         if asset is None or asset.get("tradable") is not True:
             return None
+        return self._steps(symbol, asset)
+
+    def _steps(self, symbol: Symbol, asset: Mapping[str, Any]) -> Instrument:
         try:
             if symbol.is_pair:
                 return Instrument(
@@ -160,9 +169,11 @@ class AlpacaVenue:
     def submit(self, order: WorkingOrder) -> SubmitAnswer:
         """Send an order, once."""
         try:
-            refusal = why_not_sendable(order, self.abilities, self.instrument(order.ticket.symbol))
+            instrument = self.instrument(order.ticket.symbol)
         except VenueUnavailableError as error:
             return NotSent(reason=str(error))
+        order = as_sent(order, self.abilities, instrument)
+        refusal = why_not_sendable(order, self.abilities, instrument)
         if refusal is not None:
             return Denied(code="INVALID_ORDER", reason=refusal, raw="")
         fields = _fields(order)
@@ -173,39 +184,69 @@ class AlpacaVenue:
 
     def cancel(self, order: WorkingOrder) -> ChangeAnswer:
         """Ask for an order back. One that has ended already is told as it ended."""
-        name = order.venue_order_id
+        name = self._changes.id_of(order)
         if name is None:
-            found = self._find(order, self._orders, for_cancel=True)
+            found = self._find(order, self._cancels, for_cancel=True)
             if not isinstance(found, Acknowledged):
                 return found
             if found.order.status in _ENDED:
                 return found
             name = found.order.venue_order_id
-        answer = self._orders.call(lambda client: client.delete(f"/orders/{name}"), for_cancel=True)
+        answer = self._cancel(order, name)
+        if not isinstance(answer, Acknowledged) or answer.order.status in _ENDED:
+            return answer
+        newest = self._changes.id_of(order)
+        if newest is None or newest == name:
+            return answer
+        return self._cancel(order, newest)  # it has another form by now
+
+    def _cancel(self, order: WorkingOrder, name: str) -> ChangeAnswer:
+        answer = self._cancels.call(
+            lambda client: client.delete(f"/orders/{name}"), for_cancel=True
+        )
         refused = isinstance(answer, Failed) and answer.meaning in {
             Meaning.REFUSED,
             Meaning.ABSENT,
         }
         if isinstance(answer, Failed) and not refused:
             return answer.of_change()
-        found = self._find(order, self._orders, for_cancel=True)
+        found = self._find(order, self._cancels, for_cancel=True)
         if isinstance(found, NotSent):
             return unclear(answer.evidence, "the cancel was answered, and nothing after it")
         if isinstance(answer, Failed) and isinstance(found, Acknowledged):
-            return found if found.order.status in _ENDED else answer.of_change()
+            another = found.order.venue_order_id != name
+            return found if another or found.order.status in _ENDED else answer.of_change()
         return found
 
     def amend(self, order: WorkingOrder) -> ChangeAnswer:
-        """Refuse: a replaced order is another order here, under another name."""
-        del order
-        return Denied(code="NOT_SUPPORTED", reason="this venue changes no orders", raw="")
+        """Put another form of the order in its place. The venue may do so a moment later."""
+
+        def send(now: VenueOrder, rest: Quantity, name: str) -> ChangeAnswer | None:
+            fields = {**_fields_of_change(order, now, rest), "client_order_id": name}
+            answer = self._orders.call(
+                lambda client: client.patch(f"/orders/{now.venue_order_id}", fields)
+            )
+            return None if isinstance(answer, Said) else answer.of_change()
+
+        return self._changes.amend(
+            order, lambda name: self._named(order, name, self._questions), send
+        )
 
     def find(self, order: WorkingOrder) -> FindAnswer:
         """Ask for one order by its client order id."""
         return self._find(order, self._questions)
 
     def _find(self, order: WorkingOrder, line: Line, *, for_cancel: bool = False) -> FindAnswer:
-        asked = {"client_order_id": order.client_order_id}
+        return self._changes.find(
+            order.client_order_id,
+            lambda name: self._named(order, name, line, for_cancel=for_cancel),
+            is_changing=order.amendment is not None,
+        )
+
+    def _named(
+        self, order: WorkingOrder, name: str, line: Line, *, for_cancel: bool = False
+    ) -> FindAnswer:
+        asked = {"client_order_id": name}
         answer = line.call(
             lambda client: client.get("/orders:by_client_order_id", asked), for_cancel=for_cancel
         )
@@ -215,7 +256,7 @@ class AlpacaVenue:
 
     def cancel_all(self) -> bool:
         """Ask for every order back at once."""
-        answer = self._orders.call(lambda client: client.delete("/orders"), for_cancel=True)
+        answer = self._cancels.call(lambda client: client.delete("/orders"), for_cancel=True)
         if isinstance(answer, Failed):
             return False
         told = answer.evidence.json()
@@ -228,17 +269,69 @@ class AlpacaVenue:
         del seconds
         return False
 
+    # What is traded.
+
+    def listing(self) -> Mapping[Symbol, TradingRules]:
+        """Return every symbol it trades now, with its rules."""
+        rules: dict[Symbol, TradingRules] = {}
+        for it in self._listed(self._get("/assets", {"status": "active"})):
+            try:
+                of = symbol(str(it.get("symbol")))
+            except InvalidValueError:
+                continue
+            if it.get("tradable") is True:
+                steps = self._steps(of, it)
+                rules[of] = TradingRules(
+                    tick_size=steps.tick_size,
+                    lot_size=steps.lot_size,
+                    quantity_min=_least(it),
+                    kinds=self.abilities.kinds,
+                )
+        return rules
+
+    def quotes(self, symbols: Sequence[Symbol]) -> Mapping[Symbol, Quote]:
+        """Return the middle of the newest bid and ask of each."""
+        found: dict[Symbol, Quote] = {}
+        for path, version, asked in (
+            ("/stocks/quotes/latest", "v2", [it for it in symbols if not it.is_pair]),
+            ("/crypto/us/latest/quotes", "v1beta3", [it for it in symbols if it.is_pair]),
+        ):
+            if asked:
+                found |= self._quotes(path, version, asked)
+        return found
+
+    def _quotes(self, path: str, version: str, symbols: Sequence[Symbol]) -> Mapping[Symbol, Quote]:
+        fields = {"symbols": ",".join(it.code for it in symbols)}
+        answer = self._questions.call(
+            lambda client: client.get(path, fields, base_url=self._data, api_version=version)
+        )
+        if isinstance(answer, Failed):
+            raise answer.unavailable()
+        told = answer.evidence.json()
+        quotes = told.get("quotes") if isinstance(told, dict) else None
+        found: dict[Symbol, Quote] = {}
+        for of in symbols:
+            try:
+                it = (quotes or {})[of.code]
+                bid, ask = exact(Decimal(str(it["bp"]))), exact(Decimal(str(it["ap"])))
+                if bid and ask:
+                    middle = EXACT.multiply(EXACT.add(bid, ask), Decimal("0.5"))
+                    found[of] = Quote(Price(exact(middle)), instant_of(it["t"]))
+            except (KeyError, TypeError, ValueError, ArithmeticError, InvalidValueError):
+                continue
+        return found
+
     # Questions.
 
-    def open_orders(self) -> Sequence[VenueOrder]:
+    def open_orders(self) -> Sequence[VenueOrder | ForeignOrder]:
         """Return every order that works."""
-        found: dict[str, VenueOrder] = {}
+        found: dict[str, VenueOrder | ForeignOrder] = {}
         asked: dict[str, Any] = {"status": "open", "limit": _ORDERS, "direction": "asc"}
         while True:
             page = self._listed(self._get("/orders", asked))
             new = [it for it in page if it.get("id") not in found]
-            for it in _read_all(new, order_of):
-                found[it.venue_order_id] = self._names.learn(it)
+            for it in _read_all(new, listed_of):
+                found[it.venue_order_id] = self._names.learn_listed(it)
             if len(page) < _ORDERS or not new:
                 return list(found.values())
             asked = {**asked, "after": page[-1]["submitted_at"]}
@@ -281,7 +374,12 @@ class AlpacaVenue:
             try:
                 amount = exact(str(it["qty"]))
                 of = self._symbol_of(it)
-            except (KeyError, InvalidValueError) as error:
+            except InvalidValueError:
+                if _has_amount(it):
+                    continue  # of something without a name here: it cannot be ours
+                msg = f"{self.name} did not tell a position in words that can be read"
+                raise VenueUnavailableError(msg) from None
+            except KeyError as error:
                 msg = f"{self.name} did not tell a position in words that can be read"
                 raise VenueUnavailableError(msg) from error
             held[of] = -abs(amount) if it.get("side") == "short" else amount
@@ -308,6 +406,7 @@ class AlpacaVenue:
             name=f"{self.name}-{self.account}",
             hear=hear,
             names=self._names,
+            whole=self._whole,
             clock=self._clock,
             timeout_seconds=self._timeout,
         )
@@ -318,6 +417,35 @@ class AlpacaVenue:
             stream.stop()
 
     # How.
+
+    def _whole(self, told: VenueOrder) -> VenueOrder | None:
+        """Return an order in its newest form, when one form of it has ended.
+
+        Raises:
+            VenueUnavailableError: the venue did not say.
+        """
+        name = told.client_order_id or ""
+        if not may_be_ours(name):
+            return told
+        if self._changes.is_under_way(name):
+            return None  # whoever changes it tells how it stands
+        found = self._changes.find(name, self._asked_of, is_changing=False)
+        if isinstance(found, Acknowledged):
+            return found.order
+        msg = f"{self.name} did not tell how order {name} stands"
+        raise VenueUnavailableError(msg)
+
+    def _asked_of(self, name: str) -> FindAnswer:
+        asked = {"client_order_id": name}
+        answer = self._questions.call(
+            lambda client: client.get("/orders:by_client_order_id", asked)
+        )
+        if isinstance(answer, Failed):
+            return answer.of_question()
+        try:
+            return Acknowledged(order=self._names.learn(order_of(answer.evidence.json())))
+        except UnreadableError as error:
+            return unclear(answer.evidence, str(error))
 
     def _acknowledged(self, answer: Said[Any], order: WorkingOrder) -> Acknowledged | Unclear:
         try:
@@ -380,12 +508,12 @@ class AlpacaVenue:
         unknown = {str(it.get("order_id")) for it in fills}
         if sum(not self._names.knows(it) for it in unknown) > _ONE_BY_ONE:
             asked = {"status": "all", "limit": _ORDERS, "direction": "desc"}
-            for order in _read_all(self._listed(self._get("/orders", asked)), order_of):
-                self._names.learn(order)
+            for order in _read_all(self._listed(self._get("/orders", asked)), listed_of):
+                self._names.learn_listed(order)
         for name in sorted(it for it in unknown if not self._names.knows(it)):
             told = self._get(f"/orders/{name}", {})
-            for order in _read_all([told], order_of):
-                self._names.learn(order)
+            for order in _read_all([told], listed_of):
+                self._names.learn_listed(order)
 
 
 _ENDED: Final = frozenset(
@@ -418,6 +546,32 @@ def _fields(order: WorkingOrder) -> Mapping[str, str]:
     if ticket.trail_bps is not None:
         told["trail_percent"] = plain(EXACT.divide(ticket.trail_bps, _BPS_IN_PERCENT))
     return told
+
+
+def _fields_of_change(order: WorkingOrder, now: VenueOrder, rest: Quantity) -> Mapping[str, str]:
+    wanted, fields = order.amendment, dict[str, str]()
+    if rest != now.quantity:
+        fields["qty"] = str(rest)
+    if wanted is not None and wanted.limit_price is not None:
+        fields["limit_price"] = str(wanted.limit_price)
+    if wanted is not None and wanted.stop_price is not None:
+        fields["stop_price"] = str(wanted.stop_price)
+    return fields
+
+
+def _least(asset: Mapping[str, Any]) -> Quantity | None:
+    try:
+        return Quantity(exact(str(asset["min_order_size"])))
+    except (KeyError, InvalidValueError):
+        return None
+
+
+def _has_amount(position: Mapping[str, Any]) -> bool:
+    try:
+        exact(str(position["qty"]))
+    except (KeyError, InvalidValueError):
+        return False
+    return True
 
 
 def _read_all(told: Iterable[Any], read: Callable[[Any], Any]) -> Iterator[Any]:

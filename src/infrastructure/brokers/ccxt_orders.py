@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from traderbot.application.ports.venue import VenueOrder, VenueStatus, VenueTrade
+from traderbot.application.ports.venue import (
+    ForeignOrder,
+    VenueOrder,
+    VenueStatus,
+    VenueTrade,
+)
 from traderbot.domain.orders.ticket import Side
 from traderbot.domain.shared.decimals import exact
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.values import Money, Price, Quantity, symbol
 from traderbot.infrastructure.brokers.line import UnreadableError
+from traderbot.infrastructure.brokers.order_names import may_be_ours, own_name
 from traderbot.infrastructure.brokers.venue_errors import RAW_LENGTH
 
 _STATUSES: Final = {
@@ -38,6 +44,28 @@ def order_of(told: Any) -> VenueOrder:  # noqa: ANN401 - whatever the library re
     except _ODD as error:
         msg = f"the venue's order could not be read: {type(error).__name__}"
         raise UnreadableError(msg) from error
+
+
+def listed_of(told: Any) -> VenueOrder | ForeignOrder:  # noqa: ANN401 - as above
+    """Read a working order; one that cannot be ours need not be understood.
+
+    Raises:
+        UnreadableError: it may be ours, and cannot be read.
+    """
+    try:
+        return order_of(told)
+    except UnreadableError:
+        name = _name_of(told) if isinstance(told, dict) else None
+        if not name or may_be_ours(name) or not told.get("id"):
+            raise
+        return ForeignOrder(
+            venue_order_id=str(told.get("id")), name=str(told.get("symbol")), raw=raw_of(told)
+        )
+
+
+def is_foreign(told: Mapping[str, Any]) -> bool:
+    """Whether an order cannot be ours, by the name it bears."""
+    return not may_be_ours(_name_of(told))
 
 
 def trade_of(told: Any, client_order_id: str | None) -> VenueTrade:  # noqa: ANN401
@@ -67,7 +95,7 @@ def _order(told: Mapping[str, Any]) -> VenueOrder:
     return VenueOrder(
         venue_order_id=_text(told["id"]),
         # The answer to a cancel has a name of its own, and the order's beside it.
-        client_order_id=_text(told["info"].get("origClientOrderId") or told["clientOrderId"]),
+        client_order_id=_text(_name_of(told)),
         symbol=symbol(told["symbol"]),
         side=Side(told["side"]),
         quantity=quantity,
@@ -78,6 +106,12 @@ def _order(told: Mapping[str, Any]) -> VenueOrder:
         limit_price=Price(exact(told["price"])) if limited else None,
         stop_price=None if stop is None else Price(exact(stop)),
     )
+
+
+def _name_of(told: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the venue said
+    info = told.get("info")
+    own = info.get("origClientOrderId") if isinstance(info, dict) else None
+    return own_name(own or told.get("clientOrderId"))
 
 
 def _trade(told: Mapping[str, Any], client_order_id: str | None) -> VenueTrade:

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any, Final
 
 from traderbot.application.ports.clock import Clock
-from traderbot.application.ports.venue import VenueNews
+from traderbot.application.ports.venue import VenueNews, VenueOrder, VenueStatus
 from traderbot.infrastructure.brokers.allowed_hosts import AllowedHosts
-from traderbot.infrastructure.brokers.ccxt_orders import order_of, trade_of
+from traderbot.infrastructure.brokers.ccxt_orders import is_foreign, order_of, trade_of
 from traderbot.infrastructure.brokers.evidence import RedirectRefusedError
 from traderbot.infrastructure.brokers.extras import need
+from traderbot.infrastructure.brokers.line import UnreadableError
 from traderbot.infrastructure.brokers.listening import Listener, MissedError
 from traderbot.infrastructure.brokers.order_names import OrderNames
 
@@ -38,13 +39,17 @@ class CcxtStream(Listener[Frame]):
         name: str,
         hear: Callable[[VenueNews], None],
         names: OrderNames,
+        whole: Callable[[VenueOrder], VenueOrder | None],
         clock: Clock,
         timeout_seconds: float,
     ) -> None:
-        """Listen through what `client` makes, a new one for each connection."""
+        """Listen through what `client` makes, a new one for each connection.
+
+        `whole` asks for an order one form of which has ended: it may have been changed.
+        """
         super().__init__(name, self._connect, self._news, hear, clock)
         self._make, self._hosts = client, hosts
-        self._names, self._timeout = names, timeout_seconds
+        self._names, self._whole, self._timeout = names, whole, timeout_seconds
         self._parser: Any = None
 
     async def _connect(self, listener: Listener[Frame]) -> None:
@@ -60,7 +65,7 @@ class CcxtStream(Listener[Frame]):
         url = client.urls["api"]["ws"]["ws-api"]["spot"]
         self._hosts.check(url)
         client.streaming["keepAlive"] = int(ASK_EVERY_SECONDS * 1000)
-        client.session = _session_without_redirects()
+        client.session = session_without_redirects()
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         client.handle_message = partial(self._frame, client.handle_message, ended)
         socket = client.client(url)
@@ -114,10 +119,21 @@ class CcxtStream(Listener[Frame]):
 
     def _news(self, frame: Frame) -> Iterable[VenueNews]:
         client = self._parser
-        order = self._names.learn(order_of(client.parse_ws_order(frame)))
+        told = client.parse_ws_order(frame)
+        try:
+            order = self._names.learn(order_of(told))
+        except UnreadableError:
+            if is_foreign(told):
+                return  # somebody else's, of something without a name: the next listing tells of it
+            raise
         # The trade first: an order never ends before what it traded is told.
         if frame.get("x") == "TRADE":
             yield trade_of(client.parse_ws_trade(frame), order.client_order_id)
+        if order.status is VenueStatus.CANCELED:
+            whole = self._whole(order)
+            if whole is None:
+                return
+            order = whole
         yield order
 
 
@@ -134,7 +150,8 @@ def _event(message: Any) -> Frame:  # noqa: ANN401 - whatever the venue said
     return inner if isinstance(inner, dict) else message
 
 
-def _session_without_redirects() -> Any:  # noqa: ANN401
+def session_without_redirects() -> Any:  # noqa: ANN401 - a library's own
+    """Make a session that goes nowhere else than it was sent."""
     library = need("aiohttp", "ccxt")
 
     async def refuse(*_: object) -> None:

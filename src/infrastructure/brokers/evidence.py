@@ -48,11 +48,20 @@ class Evidence:
     text: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def refuses_in_words(self) -> bool:
+        """Whether the body itself says no, whatever the status: some venues always answer 200."""
+        told = self.json()
+        return isinstance(told, dict) and _said_in_body(told) is not None
+
     def problem(self) -> tuple[str, str] | None:
         """Return the venue's own code and words, if it answered with a problem in JSON."""
         told = self.json()
         if not isinstance(told, dict):
             return None
+        in_body = _said_in_body(told)
+        if in_body is not None:
+            return in_body
         code, words = told.get("code"), told.get("msg", told.get("message"))
         if code is None and words is None:
             return None
@@ -89,6 +98,24 @@ class Evidence:
 
     def _header(self, name: str) -> str | None:
         return next((it for key, it in self.headers.items() if key.lower() == name), None)
+
+
+def _said_in_body(told: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Read a problem in the words of venues that answer 200 and mean no."""
+    errors = told.get("error")
+    if isinstance(errors, list) and errors:  # Kraken: {"error": ["EOrder:Insufficient funds"]}
+        return str(errors[0]), "; ".join(map(str, errors))
+    if "retCode" in told:  # Bybit: {"retCode": 170131, "retMsg": "…"}
+        code = str(told["retCode"])
+        return None if code == "0" else (code, str(told.get("retMsg")))
+    data = told.get("data")
+    if "code" in told and isinstance(data, list):  # OKX: {"code": "1", "data": [{"sCode": …}]}
+        for it in data:
+            if isinstance(it, dict) and str(it.get("sCode", "0")) != "0":
+                return str(it["sCode"]), str(it.get("sMsg"))
+        code = str(told["code"])
+        return None if code == "0" else (code, str(told.get("msg")))
+    return None
 
 
 class _Sender(Protocol):

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 _MOST_WAITING: Final = 10_000
 _SHORTEST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 15.0
+_CLOSE: Final = 0.5  # seconds for each thread at the end; they hold no one up
 _STEADY: Final = 30.0  # a connection that held so long was a good one
 
 F = TypeVar("F")
@@ -81,7 +82,7 @@ class Listener(Generic[F]):
             with suppress(RuntimeError):  # it has ended
                 self._loop.call_soon_threadsafe(self._cancel)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(_CLOSE)
 
     # For the session, in its own thread.
 

@@ -61,7 +61,8 @@ from traderbot.domain.simulation.events import (
 )
 from traderbot.domain.simulation.fill_model import FillModel, Slippage, SlippageKind
 from traderbot.domain.simulation.market import Depth
-from traderbot.domain.simulation.record import OrderRecord, records_of
+from traderbot.domain.simulation.record import records_of
+from traderbot.infrastructure.brokers.paper_records import PaperRecords
 from traderbot.infrastructure.brokers.paper_words import (
     NAME,
     told_order,
@@ -133,6 +134,7 @@ class PaperVenue(BarVenue):
         self._lock = Lock()
         self._known: dict[str, Book] = {}
         self._heads: dict[str, int] = {}
+        self._ended = PaperRecords(self._read)
         self._look_at = float("-inf")
         self._listeners: list[Callable[[VenueNews], None]] = []
 
@@ -239,7 +241,9 @@ class PaperVenue(BarVenue):
             resting = book.working.get(order.order_id)
             if resting is not None:
                 return Acknowledged(order=told_working(resting))
-            record = self._records(id_)[order.order_id]
+            record = self._ended.of(id_, order.order_id)
+            if record is None:
+                return Absent(raw=f"no order {_client_id(order)}")
         except ExternalError as error:
             return Unclear(cause=str(error))
         return Acknowledged(order=told_order(record, order.ticket, _client_id(order)))
@@ -418,9 +422,6 @@ class PaperVenue(BarVenue):
     def _read(self, id_: str, after: int = 0) -> Sequence[tuple[datetime, PaperEvent]]:
         return self._asked(lambda: self._books.events(id_, after))
 
-    def _records(self, id_: str) -> dict[OrderId, OrderRecord]:
-        return records_of(event for _, event in self._read(id_))
-
     def _asked(self, ask: Callable[[], _R]) -> _R:
         try:
             return ask()
@@ -440,7 +441,7 @@ class PaperVenue(BarVenue):
         working = [] if before is None else before.working.values()
         records = records_of(after.events, working)
         if any(record.ticket is None for record in records.values()):  # of another process
-            records = self._records(book_id(book.portfolio_id, book.symbol))
+            records = dict(self._ended.all(book_id(book.portfolio_id, book.symbol)))
         told: list[BarNews] = []
         for event in after.events:
             if isinstance(event, PaperTriggered):

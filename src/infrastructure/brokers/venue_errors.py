@@ -113,7 +113,10 @@ def meaning_of(evidence: Evidence, class_says: Meaning) -> Meaning:
     if evidence.status in _TOO_MANY:
         return Meaning.DEFERRED
     problem = evidence.problem()
-    if problem is None or not _refuses(evidence.status) or problem[0] in _MAY_HAVE_HAPPENED:
+    if problem is None or problem[0] in _MAY_HAVE_HAPPENED:
+        return Meaning.UNKNOWN
+    in_words = evidence.status == HTTPStatus.OK and evidence.refuses_in_words
+    if not in_words and not _refuses(evidence.status):
         return Meaning.UNKNOWN
     if evidence.status == HTTPStatus.UNAUTHORIZED:
         return Meaning.REFUSED  # ccxt takes a key that was good once for a ban that will pass

@@ -6,8 +6,9 @@ NaN, and it changes nothing, as if it had not been there. `docs/indicators.md` h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,47 +72,47 @@ def sma(close: Numbers, period: int = 20) -> FloatArray:
             be, or holds something else than real numbers below 1e100 and NaN.
         InvalidParameterError: a parameter is out of its bounds.
     """
-    return _one(averages.sma(period), close)
+    return _one(_made(averages.sma, period), close)
 
 
 def ema(close: Numbers, period: int = 20) -> FloatArray:
     """Return the exponential moving average, begun with a simple one."""
-    return _one(averages.ema(period), close)
+    return _one(_made(averages.ema, period), close)
 
 
 def wma(close: Numbers, period: int = 20) -> FloatArray:
     """Return the linearly weighted moving average."""
-    return _one(averages.wma(period), close)
+    return _one(_made(averages.wma, period), close)
 
 
 def macd(close: Numbers, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Return EMA(fast) - EMA(slow), an EMA of it, and their difference."""
-    return Macd(*_several(averages.macd(fast, slow, signal), close))
+    return Macd(*_several(_made(averages.macd, fast, slow, signal), close))
 
 
 def roc(close: Numbers, period: int = 10) -> FloatArray:
     """Return the rate of change over `period` bars, in percent."""
-    return _one(averages.roc(period), close)
+    return _one(_made(averages.roc, period), close)
 
 
 def standard_deviation(close: Numbers, period: int = 20) -> FloatArray:
     """Return the standard deviation, of the whole population."""
-    return _one(averages.standard_deviation(period), close)
+    return _one(_made(averages.standard_deviation, period), close)
 
 
 def zscore(close: Numbers, period: int = 20) -> FloatArray:
     """Return how many standard deviations each value is from the mean."""
-    return _one(averages.zscore(period), close)
+    return _one(_made(averages.zscore, period), close)
 
 
 def bollinger(close: Numbers, period: int = 20, multiplier: float = 2.0) -> Bands:
     """Return the mean, and `multiplier` standard deviations above and below it."""
-    return Bands(*_several(averages.bollinger(period, multiplier), close))
+    return Bands(*_several(_made(averages.bollinger, period, multiplier), close))
 
 
 def rsi(close: Numbers, period: int = 14, smoothing: Smoothing = "simple") -> FloatArray:
     """Return the Relative Strength Index, 0 to 100; of simple averages, or of Wilder's."""
-    return _one(momentum.rsi(period, smoothing), close)
+    return _one(_made(momentum.rsi, period, smoothing), close)
 
 
 def stoch_rsi(
@@ -124,32 +125,34 @@ def stoch_rsi(
     smoothing: Smoothing = "simple",
 ) -> StochRsi:
     """Return where the RSI is in its own recent range, 0 to 100, and an average of that."""
-    return StochRsi(*_several(momentum.stoch_rsi(period, stoch_period, k, d, smoothing), close))
+    return StochRsi(
+        *_several(_made(momentum.stoch_rsi, period, stoch_period, k, d, smoothing), close)
+    )
 
 
 def cci(high: Numbers, low: Numbers, close: Numbers, period: int = 20) -> FloatArray:
     """Return the Commodity Channel Index."""
-    return _one(momentum.cci(period), high, low, close)
+    return _one(_made(momentum.cci, period), high, low, close)
 
 
 def williams_r(high: Numbers, low: Numbers, close: Numbers, period: int = 14) -> FloatArray:
     """Return Williams' %R, -100 to 0."""
-    return _one(momentum.williams_r(period), high, low, close)
+    return _one(_made(momentum.williams_r, period), high, low, close)
 
 
 def atr(high: Numbers, low: Numbers, close: Numbers, period: int = 14) -> FloatArray:
     """Return the Average True Range."""
-    return _one(ranges.atr(period), high, low, close)
+    return _one(_made(ranges.atr, period), high, low, close)
 
 
 def adx(high: Numbers, low: Numbers, close: Numbers, period: int = 14) -> FloatArray:
     """Return the Average Directional Index, 0 to 100."""
-    return _one(ranges.adx(period), high, low, close)
+    return _one(_made(ranges.adx, period), high, low, close)
 
 
 def dmi(high: Numbers, low: Numbers, close: Numbers, period: int = 14) -> Dmi:
     """Return the directional indicators, +DI and -DI."""
-    return Dmi(*_several(ranges.dmi(period), high, low, close))
+    return Dmi(*_several(_made(ranges.dmi, period), high, low, close))
 
 
 def keltner(
@@ -162,7 +165,7 @@ def keltner(
     multiplier: float = 2.0,
 ) -> Bands:
     """Return an EMA, and `multiplier` ATRs above and below it."""
-    return Bands(*_several(ranges.keltner(period, atr_period, multiplier), high, low, close))
+    return Bands(*_several(_made(ranges.keltner, period, atr_period, multiplier), high, low, close))
 
 
 def dynamic_bands(
@@ -176,20 +179,20 @@ def dynamic_bands(
     multiplier: float = 2.0,
 ) -> Bands:
     """Return Keltner's bands, wider when the market is wilder than usual, narrower when calmer."""
-    made = ranges.dynamic_bands(period, atr_period, baseline, multiplier)
+    made = _made(ranges.dynamic_bands, period, atr_period, baseline, multiplier)
     return Bands(*_several(made, high, low, close))
 
 
 def donchian(high: Numbers, low: Numbers, period: int = 20) -> Bands:
     """Return the highest high, the lowest low, and what is between."""
-    return Bands(*_several(ranges.donchian(period), high, low))
+    return Bands(*_several(_made(ranges.donchian, period), high, low))
 
 
 def supertrend(
     high: Numbers, low: Numbers, close: Numbers, period: int = 10, multiplier: float = 3.0
 ) -> Supertrend:
     """Return the supertrend's line and its direction."""
-    return Supertrend(*_several(ranges.supertrend(period, multiplier), high, low, close))
+    return Supertrend(*_several(_made(ranges.supertrend, period, multiplier), high, low, close))
 
 
 def vwap(
@@ -216,7 +219,7 @@ def rolling_vwap(
     high: Numbers, low: Numbers, close: Numbers, volume: Numbers, period: int = 20
 ) -> FloatArray:
     """Return the volume-weighted average price of the last `period` bars."""
-    return _one(_rolling_vwap(period), high, low, close, volume)
+    return _one(_made(_rolling_vwap, period), high, low, close, volume)
 
 
 def obv(close: Numbers, volume: Numbers) -> FloatArray:
@@ -228,7 +231,7 @@ def mfi(
     high: Numbers, low: Numbers, close: Numbers, volume: Numbers, period: int = 14
 ) -> FloatArray:
     """Return the Money Flow Index, 0 to 100."""
-    return _one(_mfi(period), high, low, close, volume)
+    return _one(_made(_mfi, period), high, low, close, volume)
 
 
 _VWAP, _OBV = volume.vwap(), volume.obv()
@@ -280,6 +283,19 @@ def sweep(name: str, *columns: Numbers, **parameters: Choice) -> Outputs:
 def live(name: str, **parameters: float | str) -> LiveIndicator:
     """Return an indicator that takes one bar at a time, in plain Python; the same bits."""
     return LiveIndicator(indicator(name, **parameters))
+
+
+def _made(make: Callable[..., Indicator], *parameters: Any) -> Indicator:  # noqa: ANN401 - as `make`
+    """Return an indicator; one that was asked for a moment ago is not made again."""
+    try:
+        return _kept(make, *parameters)
+    except TypeError:  # a parameter that cannot be kept, and is to be refused by its own name
+        return make(*parameters)
+
+
+@lru_cache(maxsize=32, typed=True)
+def _kept(make: Callable[..., Indicator], *parameters: Any) -> Indicator:  # noqa: ANN401 - as `make`
+    return make(*parameters)
 
 
 def _one(made: Indicator, *columns: Numbers) -> FloatArray:

@@ -6,7 +6,15 @@ A new meaning is a new name, or a new schema number with an upcaster in `upcaste
 from __future__ import annotations
 
 from traderbot.application.ports.recorded import DomainEvent
-from traderbot.domain.bots.events import BotDecided, BotStarted, BotStopped
+from traderbot.domain.bots.events import (
+    BotDecided,
+    BotLeased,
+    BotParametersChanged,
+    BotPaused,
+    BotResumed,
+    BotStarted,
+    BotStopped,
+)
 from traderbot.domain.market.events import BarsRecorded
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
 from traderbot.domain.orders.events import (
@@ -41,6 +49,7 @@ from traderbot.domain.portfolio.events import (
     PortfolioOpened,
 )
 from traderbot.domain.risk.events import (
+    AlarmRaised,
     LimitChanged,
     LimitReturned,
     TradingHalted,
@@ -59,13 +68,34 @@ from traderbot.domain.simulation.events import (
     PaperTrailMoved,
     PaperTriggered,
 )
-from traderbot.domain.users.events import UserDeactivated, UserRegistered
-from traderbot.domain.venues.events import BaselineRecorded, DifferenceEnded, DifferenceFound
+from traderbot.domain.users.events import (
+    ExchangeKeyAdded,
+    ExchangeKeyRemoved,
+    PasswordChanged,
+    SessionEnded,
+    SessionOpened,
+    SessionRefreshed,
+    UserDeactivated,
+    UserRegistered,
+)
+from traderbot.domain.venues.events import (
+    BaselineRecorded,
+    DeadManArmed,
+    DeadManDisarmed,
+    DifferenceEnded,
+    DifferenceFound,
+)
 
 # name: (class, newest schema)
 EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "user.registered": (UserRegistered, 1),
     "user.deactivated": (UserDeactivated, 1),
+    "user.session_opened": (SessionOpened, 1),
+    "user.session_refreshed": (SessionRefreshed, 1),
+    "user.session_ended": (SessionEnded, 1),
+    "user.password_changed": (PasswordChanged, 1),
+    "user.exchange_key_added": (ExchangeKeyAdded, 1),
+    "user.exchange_key_removed": (ExchangeKeyRemoved, 1),
     "portfolio.opened": (PortfolioOpened, 1),
     "portfolio.cash_deposited": (CashDeposited, 1),
     "portfolio.cash_withdrawn": (CashWithdrawn, 1),
@@ -95,6 +125,10 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "order.amend_refused": (AmendRefused, 1),
     "bot.started": (BotStarted, 1),
     "bot.decided": (BotDecided, 1),
+    "bot.leased": (BotLeased, 1),
+    "bot.paused": (BotPaused, 1),
+    "bot.resumed": (BotResumed, 1),
+    "bot.parameters_changed": (BotParametersChanged, 1),
     "bot.stopped": (BotStopped, 1),
     "operations.epoch_started": (EpochStarted, 1),
     "operations.parked_discarded": (ParkedDiscarded, 1),
@@ -104,6 +138,7 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "risk.resumed": (TradingResumed, 1),
     "risk.limit_changed": (LimitChanged, 1),
     "risk.limit_returned": (LimitReturned, 1),
+    "risk.alarm_raised": (AlarmRaised, 1),
     "paper.book_opened": (PaperBookOpened, 1),
     "paper.accepted": (PaperAccepted, 1),
     "paper.rejected": (PaperRejected, 1),
@@ -117,4 +152,6 @@ EVENT_TYPES: dict[str, tuple[type[DomainEvent], int]] = {
     "venue.baseline_recorded": (BaselineRecorded, 1),
     "venue.difference_found": (DifferenceFound, 1),
     "venue.difference_ended": (DifferenceEnded, 1),
+    "venue.dead_man_armed": (DeadManArmed, 1),
+    "venue.dead_man_disarmed": (DeadManDisarmed, 1),
 }

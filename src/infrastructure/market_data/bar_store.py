@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Row, Select, func, select, union_all
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Engine,
+    Insert,
+    Row,
+    Select,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from traderbot.application.errors import (
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    ExternalError,
+)
 from traderbot.application.ports.market_data import BarStore, ConflictingBarError, SeriesSummary
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
@@ -34,12 +51,13 @@ class SqlBarStore(BarStore):
         self._reader = reader or engine
         self._insert = _insert_new(engine.dialect.name)
 
-    def add(self, bars: Sequence[Bar]) -> int:
+    def add(self, bars: Sequence[Bar], source: str = "") -> int:
         """Keep these bars, all or none; return how many were new. Raises ConflictingBarError."""
+        del source  # the log, in the same database, says it
         wanted = _distinct(bars)
         # Sorted, two imports at once take their locks in the same order and cannot deadlock.
         wanted.sort(key=_key)
-        with self._writer.begin() as connection:
+        with _our_errors(), self._writer.begin() as connection:
             return sum(
                 self._add_chunk(connection, chunk)
                 for _, series in groupby(wanted, lambda bar: (bar.symbol, bar.timeframe))
@@ -60,15 +78,22 @@ class SqlBarStore(BarStore):
             query = query.where(table.c.at >= _aware(start))
         if end is not None:
             query = query.where(table.c.at < _aware(end))
-        if limit is not None and limit < 0:
-            msg = f"a limit is not negative: {limit}"
-            raise InvalidValueError(msg)
+        if limit is not None:
+            limit = _not_negative(limit)
         # Newest first, so that the limit keeps the newest; turned round below.
         query = query.order_by(table.c.at.desc()).limit(limit)
-        with self._reader.connect() as connection:
-            found = [_bar(row) for row in connection.execute(query)]
+        found = self._asked(query)
         found.reverse()
         return found
+
+    def following(
+        self, symbol: Symbol, timeframe: Timeframe, after: datetime | None, limit: int
+    ) -> list[Bar]:
+        """Return the first `limit` bars that open after `after`, oldest first."""
+        query = _of_series(symbol, timeframe)
+        if after is not None:
+            query = query.where(table.c.at > _aware(after))
+        return self._asked(query.order_by(table.c.at).limit(_not_negative(limit)))
 
     def latest(self, symbol: Symbol) -> Bar | None:
         """Return the bar that closes last, over all timeframes; of several, the shortest."""
@@ -78,8 +103,7 @@ class SqlBarStore(BarStore):
             for timeframe in Timeframe
         )
         query = union_all(*(select(each) for each in newest))
-        with self._reader.connect() as connection:
-            found = [_bar(row) for row in connection.execute(query)]
+        found = self._asked(query)
         return max(found, key=lambda bar: (bar.closes_at, -bar.timeframe.duration), default=None)
 
     def series(self) -> list[SeriesSummary]:
@@ -91,7 +115,7 @@ class SqlBarStore(BarStore):
             func.max(table.c.at),
             func.count(),
         ).group_by(table.c.symbol, table.c.timeframe)
-        with self._reader.connect() as connection:
+        with _our_errors(), self._reader.connect() as connection:
             found = [
                 SeriesSummary(
                     symbol=symbol(code),
@@ -104,6 +128,10 @@ class SqlBarStore(BarStore):
             ]
         # Sorted here: databases disagree about the order of texts.
         return sorted(found, key=lambda each: (each.symbol, each.timeframe.duration))
+
+    def _asked(self, query: CompoundSelect[Any] | Select[Any]) -> list[Bar]:
+        with _our_errors(), self._reader.connect() as connection:
+            return [_bar(row) for row in connection.execute(query)]
 
     def _add_chunk(self, connection: Connection, chunk: list[Bar]) -> int:
         """Insert what is new of one series, then compare the rest with what is there.
@@ -152,6 +180,27 @@ def _chunks(bars: Iterable[Bar]) -> Iterator[list[Bar]]:
     rest = iter(bars)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Say in our words what a driver says in its own."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        told: object = error.orig if isinstance(error, DBAPIError) else error
+        first = (str(told).splitlines() or [""])[0]
+        refused = isinstance(error, DataError | IntegrityError)
+        kind: type[ExternalError] = DatabaseRefusedError if refused else DatabaseUnavailableError
+        msg = f"bars cannot be kept or asked for: {first}"
+        raise kind(msg) from error
+
+
+def _not_negative(limit: int) -> int:
+    if limit < 0:
+        msg = f"a limit is not negative: {limit}"
+        raise InvalidValueError(msg)
+    return limit
 
 
 def _aware(at: datetime) -> datetime:

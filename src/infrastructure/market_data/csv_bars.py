@@ -4,39 +4,54 @@ from __future__ import annotations
 
 import csv
 import gzip
-import re
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, ClassVar, TextIO, cast
+from typing import ClassVar, Protocol, TypeVar
 
 from traderbot.domain.market.bars import Bar
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.shared.errors import DomainError, InvalidValueError
 from traderbot.domain.shared.values import Price, Quantity, Symbol
+from traderbot.infrastructure.market_data.csv_dialects import Columns, columns_of
+
+A = TypeVar("A", Price, Quantity)
 
 MAX_FINDINGS = 20
 MAX_ROWS = 2_000_000
 _MAX_LINE = 4_096  # characters; a bar needs about 80
-_YEARS = range(1800, 2200)  # another year is a slip of the pen
-_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
-_INSTANT = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(?P<zone>Z|[+-][0-9:]+)?)?",
-    re.ASCII,
-)
+_OF_TIME = "write when the bar opens, in UTC, such as 2020-01-31T14:30:00Z"
+_OF_NUMBER = "correct the number at its source, or take the row out: nothing is guessed"
+_OF_ORDER = "sort the file by time, oldest first"
+_OF_TWINS = "keep one of the two rows"
+_OF_TIMEFRAME = "name the timeframe the bars have"
+_OF_PRICES = "correct the prices at their source, or take the row out"
+
+
+class _BadFieldError(InvalidValueError):
+    """A field is bad: which, and what to do about it."""
+
+    def __init__(self, column: str, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.column, self.remedy = column, remedy
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What is wrong with one line of a file; lines count from 1, the header among them."""
+    """What is wrong with one line of a file; lines count from 1, the header among them.
+
+    `column` is the one to blame, and `remedy` what to do, where that is known.
+    """
 
     line: int
     reason: str
+    column: str = field(default="", compare=False)
+    remedy: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.reason}"
@@ -51,17 +66,20 @@ class BadBarsError(DomainError):
         self.findings = tuple(findings)
         reasons = "; ".join(str(finding) for finding in self.findings)
         stopped = "; reading stopped there" if len(self.findings) >= MAX_FINDINGS else ""
-        super().__init__(f"nothing was imported: {reasons}{stopped}")
+        remedies = "; ".join(dict.fromkeys(it.remedy for it in self.findings if it.remedy))
+        todo = f". What to do: {remedies}" if remedies else ""
+        super().__init__(f"nothing was imported: {reasons}{stopped}{todo}")
 
 
 def read_csv(
-    source: str | PathLike[str] | TextIO, symbol: Symbol, timeframe: Timeframe
+    source: str | PathLike[str] | Lines, symbol: Symbol, timeframe: Timeframe
 ) -> list[Bar]:
     """Return the bars of a `.csv` or `.csv.gz` file, or of an open text stream, oldest first.
 
     The first line names the columns, in any order and case: timestamp (or date), open, high, low,
     close, volume; columns of other names are ignored. A timestamp is when the bar opens: an ISO
     datetime in UTC such as 2020-01-31T14:30:00Z, or an ISO date for bars of a day or a week.
+    Files as TradingView, Yahoo, Binance and Alpaca write them are known by their first line.
 
     Raises:
         BadBarsError: a line is bad, repeated or out of order, the header is incomplete, there are
@@ -75,7 +93,15 @@ def read_csv(
         if path.suffix.lower() != ".gz":
             return _Reading(symbol, timeframe).read(stream)
         with gzip.open(stream) as unpacked:
-            return _Reading(symbol, timeframe).read(cast("BinaryIO", unpacked))
+            return _Reading(symbol, timeframe).read(unpacked)
+
+
+class Lines(Protocol):
+    """What lines are read from: an open file, or rows of another kind written as lines."""
+
+    def readline(self, limit: int = -1, /) -> bytes | str:
+        """Return the next line, at most so many characters of it; nothing at the end."""
+        ...
 
 
 class _Reading:
@@ -89,12 +115,15 @@ class _Reading:
         self._lines_by_instant: dict[datetime, int] = {}
         self._newest: datetime | None = None
 
-    def read(self, stream: BinaryIO | TextIO) -> list[Bar]:
+    def read(self, stream: Lines) -> list[Bar]:
         line = 0
         try:
             lines = _lines(stream)
-            columns = _header(next(lines, b""))
+            first = next(lines, b"")
+            columns = columns_of(_fields(_without_mark(first)))
             line = 1
+            if not columns.has_header:
+                self._row(1, _without_mark(first), columns)
             for line, raw in enumerate(lines, start=2):
                 self._row(line, raw, columns)
                 if len(self._findings) >= MAX_FINDINGS:
@@ -107,81 +136,61 @@ class _Reading:
             raise BadBarsError(self._findings)
         return self._bars
 
-    def _row(self, line: int, raw: bytes | str, columns: _Columns) -> None:
+    def _row(self, line: int, raw: bytes | str, columns: Columns) -> None:
         try:
-            fields = columns.checked(_fields(raw))
+            fields = columns.checked(_fields(raw), self._symbol)
             if not fields:
                 return  # an empty line, as editors leave them at the end
-            at = _instant(fields[columns.places["timestamp"]], self._timeframe)
+            at = self._instant(fields[columns.places["timestamp"]], columns)
             self._in_order(line, at)
             self._bars.append(self._bar(at, fields, columns))
+        except _BadFieldError as error:
+            self._findings.append(BadRow(line, str(error), error.column, error.remedy))
         except InvalidValueError as error:
             self._findings.append(BadRow(line, str(error)))
+
+    def _instant(self, text: str, columns: Columns) -> datetime:
+        try:
+            return columns.dialect.instant(text, self._symbol, self._timeframe)
+        except InvalidValueError as error:
+            raise _BadFieldError("timestamp", str(error), _OF_TIME) from error
 
     def _in_order(self, line: int, at: datetime) -> None:
         twin = self._lines_by_instant.setdefault(at, line)
         if twin != line:
-            msg = f"the same time as line {twin}"
-            raise InvalidValueError(msg)
+            raise _BadFieldError("timestamp", f"the same time as line {twin}", _OF_TWINS)
         newest = self._newest
         if newest is not None and at < newest:
             msg = f"out of order: {_shown(at)} after {_shown(newest)} (oldest first)"
-            raise InvalidValueError(msg)
+            raise _BadFieldError("timestamp", msg, _OF_ORDER)
         self._newest = at
         # Half, because a day of local time may be an hour shorter in UTC.
         if newest is not None and at - newest < self._timeframe.duration / 2:
             msg = f"{at - newest} after the bar before; these are no {self._timeframe} bars"
-            raise InvalidValueError(msg)
+            raise _BadFieldError("timestamp", msg, _OF_TIMEFRAME)
 
-    def _bar(self, at: datetime, fields: list[str], columns: _Columns) -> Bar:
+    def _bar(self, at: datetime, fields: list[str], columns: Columns) -> Bar:
         if len(self._bars) >= MAX_ROWS:
             msg = f"more than {MAX_ROWS} bars; split the file"
             raise InvalidValueError(msg)
-        price = {name: _price(name, fields, columns) for name in ("open", "high", "low", "close")}
-        return Bar(
-            symbol=self._symbol,
-            timeframe=self._timeframe,
-            at=at,
-            volume=_volume(fields, columns),
-            **price,
-        )
+        price = {
+            name: _amount(name, fields, columns, Price) for name in ("open", "high", "low", "close")
+        }
+        volume = _amount("volume", fields, columns, Quantity)
+        try:
+            return Bar(
+                symbol=self._symbol, timeframe=self._timeframe, at=at, volume=volume, **price
+            )
+        except InvalidValueError as error:
+            raise _BadFieldError("open, high, low, close", str(error), _OF_PRICES) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where each column stands, and how many fields a row has."""
-
-    places: dict[str, int]
-    width: int
-
-    def checked(self, fields: list[str]) -> list[str]:
-        """Return the fields of a row, none or all. Raises InvalidValueError."""
-        if fields and len(fields) != self.width:
-            msg = f"{len(fields)} fields where the header has {self.width}"
-            raise InvalidValueError(msg)
-        return fields
+def _without_mark(raw: bytes | str) -> bytes | str:
+    """Return the first line without the byte order mark that spreadsheets write in front."""
+    return raw.removeprefix("\ufeff") if isinstance(raw, str) else raw.removeprefix(BOM_UTF8)
 
 
-def _header(raw: bytes | str) -> _Columns:
-    # Spreadsheets write a byte order mark in front.
-    raw = raw.removeprefix("\ufeff") if isinstance(raw, str) else raw.removeprefix(BOM_UTF8)
-    names = [name.casefold() for name in _fields(raw)]
-    if not names:
-        msg = f"empty; the first line names the columns: {','.join(_COLUMNS)}"
-        raise InvalidValueError(msg)
-    names = ["timestamp" if name == "date" else name for name in names]
-    missing = [name for name in _COLUMNS if name not in names]
-    if missing:
-        msg = f"the header has no {', '.join(missing)}; it is {','.join(names)!r:.200}"
-        raise InvalidValueError(msg)
-    repeated = [name for name in _COLUMNS if names.count(name) > 1]
-    if repeated:
-        msg = f"the header has more than one {', '.join(repeated)} (date is timestamp)"
-        raise InvalidValueError(msg)
-    return _Columns({name: names.index(name) for name in _COLUMNS}, len(names))
-
-
-def _lines(stream: BinaryIO | TextIO) -> Iterator[bytes | str]:
+def _lines(stream: Lines) -> Iterator[bytes | str]:
     while True:
         try:
             # Bounded: a file without line ends would otherwise be one line as long as itself.
@@ -218,44 +227,13 @@ def _fields(raw: bytes | str) -> list[str]:
     return [field.strip(" \t") for field in rows[0]] if rows else []
 
 
-def _instant(text: str, timeframe: Timeframe) -> datetime:
-    match = _INSTANT.fullmatch(text)
-    if match is None:
-        msg = f"not an ISO date or datetime: {text!r:.60}"
-        raise InvalidValueError(msg)
-    if match["time"] is None and timeframe.duration < timedelta(days=1):
-        msg = f"{text} has no time of day, which {timeframe} bars need"
-        raise InvalidValueError(msg)
-    if match["time"] is not None and match["zone"] not in {"Z", "+00:00"}:
-        msg = f"not UTC: {text} (write it in UTC, with a Z at the end)"
-        raise InvalidValueError(msg)
+def _amount(
+    name: str, fields: list[str], columns: Columns, make: Callable[[Decimal | str], A]
+) -> A:
     try:
-        at = datetime.fromisoformat(f"{match['day']}T{match['time'] or '00:00'}").replace(
-            tzinfo=UTC
-        )
-    except ValueError as error:
-        msg = f"no such date or time: {text}"
-        raise InvalidValueError(msg) from error
-    if at.year not in _YEARS:
-        msg = f"a year outside {_YEARS.start} to {_YEARS.stop - 1}: {text}"
-        raise InvalidValueError(msg)
-    return at
-
-
-def _price(name: str, fields: list[str], columns: _Columns) -> Price:
-    try:
-        return Price(fields[columns.places[name]])
+        return make(columns.dialect.amount(fields[columns.places[name]]))
     except InvalidValueError as error:
-        msg = f"{name}: {error}"
-        raise InvalidValueError(msg) from error
-
-
-def _volume(fields: list[str], columns: _Columns) -> Quantity:
-    try:
-        return Quantity(fields[columns.places["volume"]])
-    except InvalidValueError as error:
-        msg = f"volume: {error}"
-        raise InvalidValueError(msg) from error
+        raise _BadFieldError(name, f"{name}: {error}", _OF_NUMBER) from error
 
 
 def _shown(at: datetime) -> str:

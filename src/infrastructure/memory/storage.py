@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from sqlalchemy import Table
@@ -143,6 +144,15 @@ class MemoryTransaction:
                 memory.tables[table].update(keyed(table, rows))
             for profile in changes.profiles:
                 memory.profiles[profile.email] = profile
+            for user_id, password_hash in changes.passwords:
+                for profile in memory.profiles.values():
+                    if profile.user_id == user_id:
+                        changed = replace(profile, password_hash=password_hash)
+                        memory.profiles[profile.email] = changed
+                        break
+            memory.vault.update((it.key_id, it) for it in changes.sealed)
+            for key_id in changes.unsealed:
+                memory.vault.pop(key_id, None)
             memory.commits += 1
         self._storage.committed()
         self._end()

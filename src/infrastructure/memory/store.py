@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Table
 
 from traderbot.application.ports.unit_of_work import Profile
+from traderbot.application.ports.vault import SealedExchangeKey
 from traderbot.domain.shared.decimals import canonical
 from traderbot.domain.shared.instants import instant
 from traderbot.domain.shared.values import Price, Symbol
@@ -41,6 +42,7 @@ class Memory:
         self.streams: dict[str, list[Row]] = {}  # the same rows, by the stream they belong to
         self.answers: dict[tuple[str, str], Answer] = {}
         self.profiles: dict[str, Profile] = {}  # by address
+        self.vault: dict[str, SealedExchangeKey] = {}  # by the key's id
         self.tables: dict[Table, dict[Key, Row]] = {table: {} for table in STATE_TABLES}
 
     def rows(self, model: type[M]) -> list[M]:

@@ -178,6 +178,11 @@ class MemoryViews:
         row = self._memory.row(BotRunRow, id_)
         return None if row is None or not _owned(row.owner_id, owner_id) else bot_run_view(row)
 
+    def active_bot_runs(self) -> Sequence[BotRunView]:
+        """Return every run that is not stopped, oldest first."""
+        rows = [row for row in self._memory.rows(BotRunRow) if row.status != "stopped"]
+        return [bot_run_view(row) for row in sorted(rows, key=lambda row: row.bot_run_id)]
+
     def bot_runs(
         self, owner_id: UserId | None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[BotRunView]:

@@ -141,7 +141,7 @@ class Batches:
             known = _answers(jobs, transaction) if ask_for_keys else None
             published = self._run_handlers(jobs, transaction, unit, known)
             changes = unit.changes()
-            if changes.events or changes.answers or changes.profiles:
+            if changes.is_worth_a_commit:
                 transaction.write(changes)
                 transaction.commit()
             else:

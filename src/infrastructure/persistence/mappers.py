@@ -37,6 +37,7 @@ from traderbot.domain.shared.values import (
     trusted_quantity,
 )
 from traderbot.domain.users.user import Role, User
+from traderbot.infrastructure.persistence.bot_details import bot_details
 from traderbot.infrastructure.persistence.order_details import OrderDetails
 from traderbot.infrastructure.persistence.tables import (
     BalanceRow,
@@ -47,6 +48,7 @@ from traderbot.infrastructure.persistence.tables import (
     TradeRow,
     UserRow,
 )
+from traderbot.infrastructure.persistence.user_details import exchange_keys_of, sessions_of
 
 
 def user_view(row: UserRow, email: str | None) -> UserView:
@@ -57,6 +59,8 @@ def user_view(row: UserRow, email: str | None) -> UserView:
         registered_at=row.registered_at,
         updated_at=row.updated_at,
         active=row.active,
+        sessions=sessions_of(row.details),
+        exchange_keys=exchange_keys_of(row.details),
         version=row.stream_version,
     )
     return UserView.of(user, email)
@@ -152,6 +156,7 @@ def bot_run_view(row: BotRunRow) -> BotRunView:
         decisions=row.decisions,
         order_id=None if row.order_id is None else OrderId(row.order_id),
         version=row.stream_version,
+        **bot_details(row.details),
     )
     return BotRunView.of(run)
 

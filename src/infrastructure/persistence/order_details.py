@@ -23,6 +23,7 @@ def details_text(order: Order) -> str:
         "trail_bps": None if ticket.trail_bps is None else plain(ticket.trail_bps),
         "post_only": ticket.post_only,
         "reduce_only": ticket.reduce_only,
+        "protective_limit": _text(ticket.protective_limit),
         "exits": None if ticket.exits is None else _exits_out(ticket.exits),
         "parent_id": order.parent_id,
         "oco_group": order.oco_group,
@@ -54,6 +55,7 @@ class OrderDetails:
             "trail_bps": None if bps is None else Decimal(bps),
             "post_only": said.get("post_only", False),
             "reduce_only": said.get("reduce_only", False),
+            "protective_limit": _price(said.get("protective_limit")),
             "exits": _exits_in(said.get("exits")),
         }
 

@@ -24,6 +24,7 @@ from traderbot.infrastructure.persistence.storage import (
     StaleStreamError,
     StoredStream,
 )
+from traderbot.infrastructure.persistence.vault import row_of
 
 _STREAM_AFTER = (
     "SELECT body, leaf_hash FROM events WHERE stream_id = %s AND version > %s ORDER BY version"
@@ -32,6 +33,9 @@ _ANSWERS = (
     "SELECT a.scope, a.key, fingerprint, command_id, response, created_at FROM idempotency a "
     "JOIN unnest(%s::text[], %s::text[]) AS k(scope, key) USING (scope, key)"
 )
+_SET_HASH = "UPDATE profiles SET password_hash = %s WHERE user_id = %s"
+_INSERT_SEALED = "INSERT INTO exchange_keys VALUES (%s, %s, %s, %s, %s, %s, %s)"
+_ERASE_SEALED = "DELETE FROM exchange_keys WHERE key_id = ANY(%s::text[])"
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = %s"
 _LATEST = "SELECT close FROM bars WHERE symbol = %s ORDER BY at DESC LIMIT 1"
 _NAMED = "SELECT 1 FROM orders WHERE portfolio_id = %s AND client_order_id = %s"
@@ -156,6 +160,12 @@ class PostgresTransaction:
         if counts != expected:
             msg = f"rows sent, by statement: {expected}; written: {counts}"
             raise psycopg.DataError(msg)
+        for user_id, password_hash in changes.passwords:
+            self._connection.execute(_SET_HASH, (password_hash, user_id))
+        for sealed in changes.sealed:
+            self._connection.execute(_INSERT_SEALED, row_of(sealed))
+        if changes.unsealed:
+            self._connection.execute(_ERASE_SEALED, (changes.unsealed,))
 
     def commit(self) -> None:
         """Make it durable: synchronous_commit is on. Raises OutcomeUnknownError."""

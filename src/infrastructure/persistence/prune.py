@@ -17,7 +17,7 @@ _OLD: Final = (
     "SELECT {row} FROM idempotency WHERE created_at < :before AND NOT "
     # A bot that starts again is fed its bars from the first, and each key gives the decision back.
     "(scope LIKE 'bot:%' AND substr(scope, 5) IN "
-    "(SELECT bot_run_id FROM bot_runs WHERE status = 'running')) LIMIT :portion"
+    "(SELECT bot_run_id FROM bot_runs WHERE status <> 'stopped')) LIMIT :portion"
 )
 _DELETE: Final = {
     "sqlite": f"DELETE FROM idempotency WHERE rowid IN ({_OLD.format(row='rowid')})",  # noqa: S608 - our own names

@@ -12,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from traderbot.application.errors import DatabaseUnavailableError
 from traderbot.application.ports.recorded import Recorded
 from traderbot.application.ports.risk import RiskAlert
+from traderbot.domain.orders.events import OrderApproved, OrderRefused
 from traderbot.domain.risk.control import BY_ITSELF, RiskControl
 from traderbot.domain.risk.events import (
+    AlarmRaised,
     LimitChanged,
     LimitReturned,
     RiskEvent,
@@ -30,6 +32,7 @@ from traderbot.infrastructure.persistence.storage import GUARDING
 from traderbot.infrastructure.persistence.tables import EventRow, OrderRow, StreamRow
 
 _PREFIX: Final = f"{GUARDING}-"
+_VERDICT: Final = 2  # the second event of an order
 
 
 class SqlRiskReading:
@@ -76,6 +79,13 @@ class SqlRiskReading:
             _alert(self._codec.recorded(row.position, bytes(row.body), bytes(row.leaf_hash)))
             for row in rows
         ]
+
+    def installed_for(self, order_id: OrderId) -> str:
+        """Return what the settings said when the gate judged an order, as its verdict has it."""
+        with self._reading() as connection:
+            events = self._events(connection, f"order-{order_id}", _VERDICT)
+        verdicts = [it for it in events if isinstance(it, OrderApproved | OrderRefused)]
+        return verdicts[0].installed if verdicts else ""
 
     def working(self, scope: str) -> Sequence[OrderId]:
         """Return the orders of a scope that may still trade, oldest first."""
@@ -130,6 +140,8 @@ def _alert(it: Recorded) -> RiskAlert:
 
 def _told(event: RiskEvent) -> tuple[str, str, str]:
     match event:
+        case AlarmRaised():
+            return event.cause, event.message, BY_ITSELF
         case TradingHalted():
             return event.cause, event.reason, event.by
         case TradingReduced():

@@ -9,12 +9,17 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from traderbot.application.errors import EmailTakenError, OutcomeUnknownError
+from traderbot.application.errors import (
+    DatabaseUnavailableError,
+    EmailTakenError,
+    OutcomeUnknownError,
+)
 from traderbot.application.ports.unit_of_work import Profile
 from traderbot.domain.shared.decimals import EXACT, ZERO, add
 from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.instants import instant, instant_text
 from traderbot.domain.shared.values import Currency, Price, Symbol
+from traderbot.infrastructure.persistence.sqlite_file import SqliteFile
 from traderbot.infrastructure.persistence.sqlite_gate import gate_of
 from traderbot.infrastructure.persistence.state_rows import STATE_TABLES
 from traderbot.infrastructure.persistence.statements import sqlite_insert, sqlite_upsert
@@ -24,7 +29,14 @@ from traderbot.infrastructure.persistence.storage import (
     StaleStreamError,
     StoredStream,
 )
-from traderbot.infrastructure.persistence.tables import AnswerRow, EventRow, ProfileRow, StreamRow
+from traderbot.infrastructure.persistence.tables import (
+    AnswerRow,
+    EventRow,
+    ExchangeKeyRow,
+    ProfileRow,
+    StreamRow,
+)
+from traderbot.infrastructure.persistence.vault import row_of
 
 _UPSERT = {table: sqlite_upsert(table) for table in STATE_TABLES}
 _INSERT = {table: sqlite_insert(table) for table in STATE_TABLES}
@@ -32,6 +44,7 @@ _INSERT_EVENT = sqlite_insert(EventRow.__table__)  # type: ignore[arg-type]
 _INSERT_STREAM = sqlite_insert(StreamRow.__table__)  # type: ignore[arg-type]
 _INSERT_ANSWER = sqlite_insert(AnswerRow.__table__)  # type: ignore[arg-type]
 _INSERT_PROFILE = sqlite_insert(ProfileRow.__table__)  # type: ignore[arg-type]
+_INSERT_SEALED = sqlite_insert(ExchangeKeyRow.__table__)  # type: ignore[arg-type]
 _MOVE_STREAM = "UPDATE streams SET version = ?, head_hash = ? WHERE stream_id = ? AND version = ?"
 _STREAM_AFTER = (
     "SELECT body, leaf_hash FROM events WHERE stream_id = ? AND version > ? ORDER BY version"
@@ -42,6 +55,8 @@ _ANSWERS = (
     "JOIN (VALUES {pairs}) k ON a.scope = k.column1 AND a.key = k.column2"
 )
 _PROFILE = "SELECT user_id, email, password_hash, created_at FROM profiles WHERE email = ?"
+_SET_HASH = "UPDATE profiles SET password_hash = ? WHERE user_id = ?"
+_ERASE_SEALED = "DELETE FROM exchange_keys WHERE key_id = ?"
 _LATEST = "SELECT close FROM bars WHERE symbol = ? ORDER BY at DESC LIMIT 1"
 _NAMED = "SELECT 1 FROM orders WHERE portfolio_id = ? AND client_order_id = ?"
 # Added up in Python: SQLite would make floats of the amounts.
@@ -62,12 +77,21 @@ class SqliteStorage:
         """Take a connection from an engine made by `database.py`."""
         self._engine = engine
         self._gate = gate_of(engine)
+        self._file = SqliteFile(engine)
         self._data_version: int | None = None
         self.next_position: int | None = None
         self._connect()
 
     def begin(self) -> SqliteTransaction:
-        """Open a transaction; nobody else can write until it ends."""
+        """Open a transaction; nobody else can write until it ends.
+
+        Raises:
+            DatabaseUnavailableError: the file is another one than this program opened.
+        """
+        fault = self._file.fault()
+        if fault is not None:
+            msg = f"{fault}; stop the program, put the right file in its place, and start it again"
+            raise DatabaseUnavailableError(msg)
         if self._broken:
             self._connection.close()
             self._connect()
@@ -87,6 +111,12 @@ class SqliteStorage:
     def distrust_connection(self) -> None:
         """Have the next transaction open on a new connection."""
         self._broken = True
+
+    def ensure_still_there(self) -> None:
+        """Raise OutcomeUnknownError if what was just committed is in no file any more."""
+        fault = self._file.fault()
+        if fault is not None:
+            raise OutcomeUnknownError(fault)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -168,13 +198,18 @@ class SqliteTransaction:
                 execute(_INSERT[table], rows)
         if changes.profiles:
             self._write_profiles(changes.profiles)
+        if changes.passwords:
+            execute(_SET_HASH, [(hash_, user_id) for user_id, hash_ in changes.passwords])
+        if changes.sealed or changes.unsealed:
+            execute(_INSERT_SEALED, [row_of(it) for it in changes.sealed])
+            execute(_ERASE_SEALED, [(key_id,) for key_id in changes.unsealed])
 
     def commit(self) -> None:
         """Make it durable: WAL and synchronous FULL sync the file before this returns.
 
         Raises:
-            OutcomeUnknownError: the file could not be synced. What was written of it may be taken
-                for committed when the database is opened again.
+            OutcomeUnknownError: the file could not be synced, or was replaced meanwhile. What was
+                written of it may be taken for committed when the database is opened again.
         """
         try:
             self._driver.execute("COMMIT")
@@ -185,6 +220,7 @@ class SqliteTransaction:
             self.rollback()
             msg = "the database file could not be synced"
             raise OutcomeUnknownError(msg) from error
+        self._storage.ensure_still_there()
 
     def rollback(self) -> None:
         """Forget it; SQLite may have done so itself, when the disk was full."""

@@ -26,6 +26,7 @@ from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.simulation.book import Book
 from traderbot.domain.users.user import User
 from traderbot.domain.venues.venue_account import VenueAccount
+from traderbot.infrastructure.persistence.bot_details import bot_details_text
 from traderbot.infrastructure.persistence.order_details import details_text
 from traderbot.infrastructure.persistence.statements import Row
 from traderbot.infrastructure.persistence.tables import (
@@ -39,6 +40,7 @@ from traderbot.infrastructure.persistence.tables import (
     TradeRow,
     UserRow,
 )
+from traderbot.infrastructure.persistence.user_details import user_details_text
 
 
 def _table(model: type[Base]) -> Table:
@@ -75,6 +77,7 @@ def _user_rows(_before: User | None, user: User, _events: Iterable[Versioned]) -
         user.active,
         instant_text(user.registered_at),
         instant_text(user.updated_at),
+        user_details_text(user),
         user.version,
     )
     return {USERS: [row]}
@@ -138,6 +141,7 @@ def _bot_rows(_before: BotRun | None, run: BotRun, _events: Iterable[Versioned])
         run.input_digest,
         run.decisions,
         run.order_id,
+        bot_details_text(run),
         run.version,
     )
     return {BOT_RUNS: [row]}

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Table
 
 from traderbot.application.ports.unit_of_work import Profile
-from traderbot.domain.shared.ids import PortfolioId
+from traderbot.application.ports.vault import SealedExchangeKey
+from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.infrastructure.persistence.statements import Row
 
@@ -55,8 +56,23 @@ class Changes:
     absent: list[str] = field(default_factory=list)  # looked for, not there, and decided upon
     events: list[Row] = field(default_factory=list)  # every column but the position
     profiles: list[Profile] = field(default_factory=list)
+    passwords: list[tuple[UserId, str]] = field(default_factory=list)  # hashes, in their order
+    sealed: list[SealedExchangeKey] = field(default_factory=list)
+    unsealed: list[str] = field(default_factory=list)  # keys to erase, once those above are there
     upserts: dict[Table, list[Row]] = field(default_factory=dict)
     inserts: dict[Table, list[Row]] = field(default_factory=dict)
+
+    @property
+    def is_worth_a_commit(self) -> bool:
+        """Whether anything would be written: state rows change only where events are."""
+        return bool(
+            self.events
+            or self.answers
+            or self.profiles
+            or self.passwords
+            or self.sealed
+            or self.unsealed
+        )
 
 
 class StoredStream(NamedTuple):

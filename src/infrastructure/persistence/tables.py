@@ -104,6 +104,7 @@ class UserRow(Base):
     active: Mapped[bool] = mapped_column(index=True)
     registered_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    details: Mapped[str] = mapped_column(server_default=text("'{}'"))
     stream_version: Mapped[int]
 
 
@@ -115,6 +116,20 @@ class ProfileRow(Base):
     user_id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ExchangeKeyRow(Base):
+    """The sealed secrets of an exchange key. Not in the log, so that they can be erased."""
+
+    __tablename__ = "exchange_keys"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    api_key: Mapped[str]
+    secret: Mapped[str]
+    passphrase: Mapped[str | None]
+    sealed_with: Mapped[str]
     created_at: Mapped[datetime]
 
 
@@ -285,4 +300,14 @@ class BotRunRow(Base):
     input_digest: Mapped[str]
     decisions: Mapped[int]
     order_id: Mapped[str | None]
+    details: Mapped[str] = mapped_column(server_default=text("'{}'"))
     stream_version: Mapped[int]
+
+
+class BotHolderRow(Base):
+    """A process that runs bots, and until when it is taken to be alive. Not made from the log."""
+
+    __tablename__ = "bot_holders"
+
+    holder: Mapped[str] = mapped_column(primary_key=True)
+    alive_until: Mapped[datetime]

@@ -18,6 +18,7 @@ from traderbot.application.errors import EmailTakenError
 from traderbot.application.ports.commands import Origin
 from traderbot.application.ports.recorded import Actor, DomainEvent
 from traderbot.application.ports.unit_of_work import ClientOrderIdTakenError, Profile
+from traderbot.application.ports.vault import SealedExchangeKey
 from traderbot.domain.bots.bot_run import BotRun
 from traderbot.domain.market.bar_series import BarSeries
 from traderbot.domain.operations.operations import Operations
@@ -28,7 +29,7 @@ from traderbot.domain.risk.control import RiskControl
 from traderbot.domain.shared.decimals import EXACT, ZERO, add, subtract
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.shared.history import step
-from traderbot.domain.shared.ids import PortfolioId
+from traderbot.domain.shared.ids import PortfolioId, UserId
 from traderbot.domain.shared.instants import instant_text
 from traderbot.domain.shared.values import Currency, Price, Symbol
 from traderbot.domain.simulation.book import Book
@@ -135,6 +136,9 @@ class _Staged:
     events: list[tuple[str, int, DomainEvent]] = field(default_factory=list)  # stream, version
     rows: list[Row] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
+    passwords: list[tuple[UserId, str]] = field(default_factory=list)
+    sealed: list[SealedExchangeKey] = field(default_factory=list)
+    unsealed: list[str] = field(default_factory=list)
     names: set[tuple[PortfolioId, str]] = field(default_factory=set)  # client order ids
 
 
@@ -165,6 +169,7 @@ class BatchUnit:
         self.paper_books = _Repository(self, "paper")
         self.venue_accounts = _Repository(self, "venue")
         self.profiles = self
+        self.vault = _Vault(self)
         self.references = self
 
     # One command ------------------------------------------------------------------------------
@@ -189,6 +194,9 @@ class BatchUnit:
         self._events += staged.events
         self._changes.events += staged.rows
         self._changes.profiles += staged.profiles
+        self._changes.passwords += staged.passwords
+        self._changes.sealed += staged.sealed
+        self._changes.unsealed += staged.unsealed
         self._names |= staged.names
         if answer is not None:
             self._changes.answers.append(answer)
@@ -293,6 +301,18 @@ class BatchUnit:
             msg = "this e-mail address belongs to another user"
             raise EmailTakenError(msg)
         self._staged.profiles.append(profile)
+
+    def change_password(self, user_id: UserId, password_hash: str) -> None:
+        """Keep another hash for somebody who has a profile."""
+        self._staged.passwords.append((user_id, password_hash))
+
+    def keep_sealed(self, sealed: SealedExchangeKey) -> None:
+        """Keep a sealed exchange key."""
+        self._staged.sealed.append(sealed)
+
+    def erase_sealed(self, key_id: str) -> None:
+        """Erase a sealed exchange key."""
+        self._staged.unsealed.append(key_id)
 
     def at_risk(self, currency: Currency) -> Decimal:
         """Return what all portfolios have at risk, with what the batch has changed so far."""
@@ -421,6 +441,23 @@ def _at_risk(portfolio: Portfolio | None, currency: Currency) -> Decimal:
         if position.net and position.cost.currency == currency:
             total = add(total, EXACT.abs(position.cost.amount))
     return total
+
+
+class _Vault:
+    """`Vault`, on whatever command the batch is running."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: BatchUnit) -> None:
+        self._unit = unit
+
+    def add(self, sealed: SealedExchangeKey) -> None:
+        """Keep a new one."""
+        self._unit.keep_sealed(sealed)
+
+    def remove(self, key_id: str) -> None:
+        """Erase one."""
+        self._unit.erase_sealed(key_id)
 
 
 class _Repository:

@@ -208,6 +208,16 @@ class SqlViews:
             row = read_one(connection, question, BotRunRow)
         return None if row is None else bot_run_view(row)
 
+    def active_bot_runs(self) -> Sequence[BotRunView]:
+        """Return every run that is not stopped, oldest first."""
+        question = (
+            select_rows(BotRunRow)
+            .where(BotRunRow.status != "stopped")
+            .order_by(BotRunRow.bot_run_id)
+        )
+        with self._reading() as connection:
+            return [bot_run_view(row) for row in read_all(connection, question, BotRunRow)]
+
     def bot_runs(
         self, owner_id: UserId | None, *, limit: int = 50, cursor: str | None = None
     ) -> Page[BotRunView]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
 
 from sqlalchemy import Engine
 
+from traderbot.infrastructure.persistence.sqlite_file import SqliteFile
 from traderbot.infrastructure.persistence.sqlite_gate import Gate, gate_of
 from traderbot.infrastructure.sealing.batch import WaitingEvent, check_dense
 from traderbot.infrastructure.sealing.errors import SealRefusedError
@@ -58,27 +58,23 @@ class SqliteLog(LogStore):
         """Use an engine made by `database.py` for writing."""
         super().__init__(engine)
         self._gate = gate_of(engine)
-        self._path = Path(engine.url.database or "")
-        self._file = _identity(self._path)  # None: there is none yet
+        self._file = SqliteFile(engine)
 
     @contextmanager
     def _transaction(self, begin: Callable[[Any], None]) -> Iterator[Any]:
-        """Refuse to work on another file than the one this program began with.
-
-        An open connection goes on with the file it has, whatever has its name by now; a new one
-        would take the new file, while the writer still writes to the old one.
-        """
+        """Refuse to work on another file than the one this program began with."""
         self._refuse_another_file()  # before one is opened beside the old one's journal
         with super()._transaction(begin) as driver:
-            if self._file is None:
-                self._file = _identity(self._path)
             self._refuse_another_file()
             yield driver
 
     def _refuse_another_file(self) -> None:
-        now = _identity(self._path)
-        if self._file is not None and now != self._file:
-            raise _replaced(self._path, gone=now is None)
+        fault = self._file.fault()
+        if fault is not None:
+            raise SealRefusedError(
+                f"{fault}: nothing is sealed. Stop the program, put the right file in its place, "
+                "and start it again"
+            )
 
     def waits(self) -> bool:
         """Tell whether there is anything to seal.
@@ -160,24 +156,6 @@ class _SealingTransaction(_Transaction, SealingTransaction):
             if moved.rowcount == 1:
                 driver.executemany(_PUT_TILE, [(*key, tile) for key, tile in sealed.tiles.items()])
         return moved.rowcount == 1
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return the device and the number of a file; None if there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _replaced(path: Path, *, gone: bool) -> SealRefusedError:
-    what = "is gone" if gone else "was replaced by another file"
-    return SealRefusedError(
-        f"the database file {path} {what} while the program uses it: nothing is sealed, and what "
-        "is written now goes to the old file. Stop the program, put the right file in its place, "
-        "and start it again"
-    )
 
 
 def _begin_reading(driver: sqlite3.Connection) -> None:

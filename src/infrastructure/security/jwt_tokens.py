@@ -21,12 +21,15 @@ from traderbot.application.ports.token_codec import (
     Claims,
     InvalidTokenError,
     IssuedToken,
+    RefreshClaims,
     TokenCodec,
     TokenFault,
 )
 
 ALGORITHM: Final = "HS256"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 -- RFC 9068's name for an access token, no secret
+REFRESH_TYPE: Final = "rt+jwt"
+LONGEST_REFRESH: Final = timedelta(days=30)
 MIN_KEY_BYTES: Final = 32
 MAX_TOKEN_CHARACTERS: Final = 4096
 MAX_TEXT_CHARACTERS: Final = 255
@@ -37,6 +40,7 @@ _HEADER_NAMES: Final = frozenset({"alg", "typ", "kid"})
 # Exactly these: a claim we do not know may be one that narrows the token. A new claim is
 # therefore accepted one release before it is issued.
 _CLAIM_NAMES: Final = frozenset({"iss", "aud", "sub", "sid", "jti", "role", "iat", "nbf", "exp"})
+_REFRESH_NAMES: Final = frozenset({"iss", "aud", "sub", "sid", "gen", "iat", "nbf", "exp"})
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENTS: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,19 +109,67 @@ class JoseTokenCodec(TokenCodec):
             "nbf": issued,
             "exp": issued + self._lifetime_seconds,
         }
-        text = jws.sign(
-            payload,
-            self._keys[self._signing_kid],
-            headers={"typ": TOKEN_TYPE, "kid": self._signing_kid},
-            algorithm=ALGORITHM,
-        )
-        return IssuedToken(text=text, claims=_claims(payload))
+        return IssuedToken(text=self._signed(payload, TOKEN_TYPE), claims=_claims(payload))
+
+    def issue_refresh(
+        self, subject: str, *, session: str, generation: int, at: datetime, until: datetime
+    ) -> str:
+        """Return a refresh token; its issuer is its audience, for nobody else may look at it."""
+        for text in (subject, session):
+            _require_text(text)
+        issued, end = ((_in_utc(each) - _EPOCH) // timedelta(seconds=1) for each in (at, until))
+        if not issued < end or generation < 1:
+            msg = "a refresh token has a generation, and ends after it begins"
+            raise ValueError(msg)
+        payload = {
+            "iss": self._issuer,
+            "aud": self._issuer,
+            "sub": subject,
+            "sid": session,
+            "gen": generation,
+            "iat": issued,
+            "nbf": issued,
+            "exp": end,
+        }
+        return self._signed(payload, REFRESH_TYPE)
 
     def verify(self, token: str, *, at: datetime) -> Claims:
         """Return the claims, after the shape, the signature, the purpose and the time."""
         now = _in_utc(at)
+        claims = self._read(token, TOKEN_TYPE, _CLAIM_NAMES)
+        if (claims["iss"], claims["aud"]) != (self._issuer, self._audience):
+            raise InvalidTokenError(TokenFault.OTHER_PARTY)
+        self._check_time(claims, now, self._lifetime_seconds)
+        return _claims(claims)
+
+    def verify_refresh(self, token: str, *, at: datetime) -> RefreshClaims:
+        """Return the claims of a refresh token, checked as strictly as those of any other."""
+        now = _in_utc(at)
+        claims = self._read(token, REFRESH_TYPE, _REFRESH_NAMES)
+        if (claims["iss"], claims["aud"]) != (self._issuer, self._issuer):
+            raise InvalidTokenError(TokenFault.OTHER_PARTY)
+        self._check_time(claims, now, LONGEST_REFRESH // timedelta(seconds=1))
+        return RefreshClaims(
+            subject=_text(claims, "sub"),
+            session=_text(claims, "sid"),
+            generation=_seconds(claims, "gen"),
+            issued_at=_EPOCH + timedelta(seconds=_seconds(claims, "iat")),
+            expires_at=_EPOCH + timedelta(seconds=_seconds(claims, "exp")),
+        )
+
+    def _signed(self, payload: Mapping[str, object], kind: str) -> str:
+        text: str = jws.sign(
+            payload,
+            self._keys[self._signing_kid],
+            headers={"typ": kind, "kid": self._signing_kid},
+            algorithm=ALGORITHM,
+        )
+        return text
+
+    def _read(self, token: str, kind: str, names: frozenset[str]) -> dict[str, object]:
+        """Return the claims of a token of one kind, after its shape, purpose and signature."""
         header, payload = _split(token)
-        key = self._key_named_by(_json_object(header))
+        key = self._key_named_by(_json_object(header), kind)
         try:
             # jws and not jwt: jwt.decode would look at the system's clock, and we are given ours.
             # The algorithm is spelled out again, because the library trusts the header without.
@@ -125,17 +177,14 @@ class JoseTokenCodec(TokenCodec):
         except JOSEError as error:  # not JWTError: JWKError is none
             raise InvalidTokenError(TokenFault.BAD_SIGNATURE) from error
         claims = _json_object(payload)
-        if claims.keys() != _CLAIM_NAMES:
+        if claims.keys() != names:
             raise InvalidTokenError(TokenFault.WRONG_CLAIMS)
-        if (claims["iss"], claims["aud"]) != (self._issuer, self._audience):
-            raise InvalidTokenError(TokenFault.OTHER_PARTY)
-        self._check_time(claims, now)
-        return _claims(claims)
+        return claims
 
-    def _key_named_by(self, header: Mapping[str, object]) -> object:
+    def _key_named_by(self, header: Mapping[str, object], kind: str) -> object:
         if not header.keys() <= _HEADER_NAMES:  # crit, jku, jwk, x5c, zip and their like
             raise InvalidTokenError(TokenFault.UNKNOWN_HEADER)
-        if header.get("alg") != ALGORITHM or header.get("typ") != TOKEN_TYPE:
+        if header.get("alg") != ALGORITHM or header.get("typ") != kind:
             raise InvalidTokenError(TokenFault.OTHER_PURPOSE)
         kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
@@ -143,13 +192,13 @@ class JoseTokenCodec(TokenCodec):
             raise InvalidTokenError(TokenFault.UNKNOWN_KEY)
         return key
 
-    def _check_time(self, claims: Mapping[str, object], now: datetime) -> None:
+    def _check_time(self, claims: Mapping[str, object], now: datetime, longest: int) -> None:
         issued, start, end = (_seconds(claims, name) for name in ("iat", "nbf", "exp"))
         # Whole seconds are compared as integers first: 10**12 is no date Python knows.
         latest = (now + self._leeway - _EPOCH) // timedelta(seconds=1)
         if not 0 <= issued <= latest or not 0 <= start <= latest:
             raise InvalidTokenError(TokenFault.NOT_YET_VALID)
-        if not 0 < end - issued <= self._lifetime_seconds:
+        if not 0 < end - issued <= longest:
             raise InvalidTokenError(TokenFault.IMPOSSIBLE_LIFETIME)
         if now - self._leeway >= _EPOCH + timedelta(seconds=end):
             raise InvalidTokenError(TokenFault.EXPIRED)

@@ -44,10 +44,15 @@ from traderbot.presentation.api.routes import (
     admin,
     audit,
     auth,
+    backtests,
+    bots,
+    exchange_keys,
     health,
+    market,
     orders,
     portfolios,
     risk,
+    sessions,
     strategies,
     users,
 )
@@ -56,11 +61,16 @@ from traderbot.presentation.api.schema import complete
 MAX_BODY_BYTES: Final = 1024 * 1024
 ROUTERS: Final[Sequence[APIRouter]] = (
     auth.router,
+    sessions.router,
     users.router,
+    exchange_keys.router,
     portfolios.router,
     orders.router,
     risk.router,
+    market.router,
     strategies.router,
+    bots.router,
+    backtests.router,
     audit.router,
     admin.router,
     health.router,
@@ -68,12 +78,16 @@ ROUTERS: Final[Sequence[APIRouter]] = (
 # A probe comes from one address, every few seconds, and must hear the truth.
 _UNCOUNTED: Final[Sequence[APIRouter]] = (health.router,)
 _TAGS: Final = (
-    ("auth", "Register, and exchange a password for a token."),
+    ("auth", "Register, log in, carry a session on, and end it."),
     ("users", "Who one is."),
+    ("exchange", "Keys of exchanges, stored sealed and never shown again."),
     ("portfolios", "Cash and positions; pay in and out."),
     ("orders", "Place, find, cancel, and have explained."),
     ("risk", "What the gate lets pass; stop trading, and let it go on."),
+    ("market", "What the market did: stored bars."),
     ("strategies", "What bots can run."),
+    ("bots", "Start bots, pause them, stop them, see how they do."),
+    ("backtests", "What a strategy would have made of stored bars."),
     ("audit", "The log itself: events, proofs, states as of then. To the role auditor all of it."),
     ("admin", "Who follows the log, and what they could not do. For the role admin only."),
     ("health", "Is it alive, is it fit for work."),
@@ -143,6 +157,7 @@ def create_app(application: Application | None, options: ApiOptions) -> FastAPI:
     app.state.backend = app.state.counter = app.state.limiter = None
     if application is not None:
         tokens = RecentTokens(application.tokens())
+        application.key_safe().ensure_readable()
         app.state.backend = Backend(application, tokens)
         app.state.counter = RequestCounter(
             application.limiters(),

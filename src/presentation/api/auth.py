@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
@@ -28,28 +28,48 @@ class _Bearer(OAuth2PasswordBearer):
             raise ApiError("NOT_AUTHENTICATED", msg)
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer" or not token:
-            raise ApiError("INVALID_TOKEN", _REFUSED)
+            raise ApiError("INVALID_TOKEN", REFUSED)
         return token
 
 
+class Login(NamedTuple):
+    """Who asks, and in which of their sessions."""
+
+    user: UserView
+    session_id: str
+
+
 # One answer for every cause: which check failed, or whether the user exists, is nobody's business.
-_REFUSED = "the token is not valid; get a new one from /auth/token"
+REFUSED = "the token is not valid; get a new one from /auth/token"
 _bearer = _Bearer(
     tokenUrl="auth/token", scheme_name="bearer", description="a token from `POST /auth/token`"
 )
 
 
-async def current_user(token: Annotated[str, Depends(_bearer)], use: Uses) -> UserView:
-    """Return the active user the token was issued to, as the database knows them now."""
+async def current_login(token: Annotated[str, Depends(_bearer)], use: Uses) -> Login:
+    """Return who the token was issued to, as the database knows them now.
+
+    The user must be active, and the session must be one that nobody has ended: both are read with
+    every request, so that a logout counts from the next request on.
+    """
     application = use.application
+    at = application.clock.now()
     try:
-        claims = use.tokens.verify(token, at=application.clock.now())
+        claims = use.tokens.verify(token, at=at)
     except InvalidTokenError as error:
-        raise ApiError("INVALID_TOKEN", _REFUSED) from error
+        raise ApiError("INVALID_TOKEN", REFUSED) from error
     user = await use.ask(application.views.user, UserId(claims.subject))
-    if user is None or not user.active:
-        raise ApiError("INVALID_TOKEN", _REFUSED)
-    return user
+    if user is None or not user.active or user.session(claims.session, at) is None:
+        raise ApiError("INVALID_TOKEN", REFUSED)
+    return Login(user, claims.session)
+
+
+CurrentLogin = Annotated[Login, Depends(current_login)]
+
+
+async def current_user(login: CurrentLogin) -> UserView:
+    """Return the active user the token was issued to."""
+    return login.user
 
 
 CurrentUser = Annotated[UserView, Depends(current_user)]

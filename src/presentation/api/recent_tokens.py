@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from traderbot.application.ports.token_codec import Claims, IssuedToken, TokenCodec
+from traderbot.application.ports.token_codec import (
+    Claims,
+    IssuedToken,
+    RefreshClaims,
+    TokenCodec,
+)
 
 _REMEMBERED: Final = timedelta(seconds=10)
 _MOST: Final = 4096
@@ -26,6 +31,18 @@ class RecentTokens(TokenCodec):
     def issue(self, subject: str, *, role: str, session: str, at: datetime) -> IssuedToken:
         """Return a token that is valid from `at`."""
         return self._codec.issue(subject, role=role, session=session, at=at)
+
+    def issue_refresh(
+        self, subject: str, *, session: str, generation: int, at: datetime, until: datetime
+    ) -> str:
+        """Return a refresh token."""
+        return self._codec.issue_refresh(
+            subject, session=session, generation=generation, at=at, until=until
+        )
+
+    def verify_refresh(self, token: str, *, at: datetime) -> RefreshClaims:
+        """Return what a refresh token says; none is good twice, so none is remembered."""
+        return self._codec.verify_refresh(token, at=at)
 
     def verify(self, token: str, *, at: datetime) -> Claims:
         """Return what `token` says, as of `at`. Raises InvalidTokenError."""

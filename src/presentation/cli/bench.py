@@ -35,3 +35,15 @@ def indicators(
     how = "compiled" if report.compiled else "in plain Python; numba would compile it: extra [fast]"
     table = Table(("indicator", "live>", "series>", "matrix>"), rows)
     session.answer(document, table, f"nanoseconds a bar; series and matrix {how}")
+
+
+@verbs.verb("warm", example="traderbot bench warm")
+def warm(session: Session) -> None:
+    """Compile everything now, so that no first indicator, backtest or sweep has to wait.
+
+    What was compiled is kept in the user's cache folder; it is made anew by a new version.
+    """
+    with session.progress("compiling") as on_progress:
+        loops = session.doors.warm_up(on_progress)
+    told = f"{loops} loops are compiled" if loops else "no compiler is there: extra [fast] has one"
+    session.answer({"loops": loops}, told)

@@ -11,9 +11,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from traderbot.application.application import Application
+from traderbot.application.ports.backtests import Backtests
+from traderbot.application.ports.feeds import BarFeed
 from traderbot.application.ports.health import Health
 from traderbot.application.ports.latch import Latch
 from traderbot.application.ports.what_if import WhatIfAnswer
@@ -34,6 +36,14 @@ class Installation:
     database: str  # its URL without the password
     schema: str
     created: bool  # whether the database was empty before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionKey:
+    """A new key, as it is written in a variable, and the id that follows from it."""
+
+    text: str
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +89,14 @@ class SettingProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oddity:
-    """Something odd about a series of bars."""
+    """Something odd about a series of bars: which row and column, and what to do about it."""
 
     kind: str
     at: datetime
     message: str
+    row: int = 0
+    column: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +127,96 @@ class IndicatorSpeeds:
     speeds: Sequence[IndicatorSpeed]
 
 
+class Sweeps(Protocol):
+    """Sweeps and their trials, as documents; `trial.Trial` says what the best sets hold."""
+
+    def run(
+        self,
+        strategy: str,
+        bars: Sequence[Bar],
+        *,
+        grid: Mapping[str, str],
+        terms: Mapping[str, str],
+        resume: bool,
+        processes: bool,
+        best: int,
+        by: str,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Run a sweep, or what is left of it; KeyboardInterrupt leaves what is done in the file."""
+        ...
+
+    def list(self) -> Sequence[Mapping[str, Any]]:
+        """Return every sweep, the newest first."""
+        ...
+
+    def show(self, digest: str, best: int, by: str) -> Mapping[str, Any]:
+        """Return the best sets of a sweep."""
+        ...
+
+
+class Research(Protocol):
+    """Questions about luck, answered as documents; docs/research.md says what they hold."""
+
+    def walk_forward(
+        self,
+        strategy: str,
+        bars: Sequence[Bar],
+        *,
+        grid: Mapping[str, str],
+        terms: Mapping[str, str],
+        train: int,
+        test: int,
+        gap: int,
+        anchored: bool,
+        figure: str,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Choose the best set on each train span, and judge it on the bars after."""
+        ...
+
+    def monte_carlo(
+        self,
+        strategy: str,
+        bars: Sequence[Bar],
+        *,
+        parameters: Mapping[str, str],
+        terms: Mapping[str, str],
+        runs: int,
+        seed: int,
+        block: float | None,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Put trades and bars together anew."""
+        ...
+
+    def significance(
+        self,
+        strategy: str,
+        bars: Sequence[Bar],
+        *,
+        parameters: Mapping[str, str],
+        terms: Mapping[str, str],
+        runs: int,
+        seed: int,
+    ) -> Mapping[str, Any]:
+        """Compare the entries with random ones."""
+        ...
+
+    def overfitting(
+        self,
+        strategy: str,
+        bars: Sequence[Bar],
+        *,
+        grid: Mapping[str, str],
+        terms: Mapping[str, str],
+        slices: int,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Say how likely the best of all sets is best by chance."""
+        ...
+
+
 class Doors(Protocol):
     """The ways into the program. `database` is a URL or a SQLite file; None asks the settings.
 
@@ -134,6 +237,10 @@ class Doors(Protocol):
 
     def initialise(self, database: str | None) -> Installation:
         """Make the data folder, the secrets and the database; what is there already stays."""
+        ...
+
+    def new_encryption_key(self) -> EncryptionKey:
+        """Draw a key for sealing; it is kept nowhere, and nothing is opened for it."""
         ...
 
     def server_plan(self, database: str | None) -> ServerPlan:
@@ -188,7 +295,11 @@ class Doors(Protocol):
     def read_bars(
         self, path: Path, symbol: Symbol, timeframe: Timeframe, progress: Progress
     ) -> Sequence[Bar]:
-        """Return the bars of a CSV file; `progress` counts bytes."""
+        """Return the bars of a CSV or Parquet file; `progress` counts bytes, or rows."""
+        ...
+
+    def bar_source(self, name: str) -> AbstractContextManager[BarFeed]:
+        """Open a source that bars can be downloaded from; nothing is asked yet."""
         ...
 
     def sample_bars(self, name: str) -> Sequence[Bar]:
@@ -203,8 +314,46 @@ class Doors(Protocol):
         """Measure every indicator on so many bars; nothing is opened for it."""
         ...
 
+    def warm_up(self, progress: Progress) -> int:
+        """Compile every kernel into the cache folder; return how many there are."""
+        ...
+
     def load_strategies(self, folder: Path | None) -> None:
         """Register the strategies that come with the program, and those of a folder."""
+        ...
+
+    def new_strategy(
+        self, name: str, kind: Literal["signals", "execute"], folder: Path
+    ) -> tuple[Path, Path]:
+        """Write a strategy to begin with, and its test; return both files."""
+        ...
+
+    def check_strategy(
+        self,
+        name: str,
+        *,
+        sources: Sequence[Path],
+        parameters: Mapping[str, str],
+        bars: Sequence[Bar],
+        seconds: float,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Return what is wrong with a strategy, as `strategy check --json` gives it.
+
+        Without a name it is the only one that the sources, files or folders, bring.
+        """
+        ...
+
+    def backtests(self) -> Backtests:
+        """Return the backtests whose figures are kept in the data folder."""
+        ...
+
+    def research(self) -> Research:
+        """Return what answers questions about luck; nothing is kept."""
+        ...
+
+    def sweeps(self) -> Sweeps:
+        """Return the sweeps whose trials are kept in the data folder."""
         ...
 
     def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:

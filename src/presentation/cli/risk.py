@@ -231,6 +231,12 @@ def _limits(found: LimitsView) -> list[Part]:
         for name, text in found.limits.items()
     ]
     return [
-        Facts([("scope", found.scope), ("version", found.limits_version)]),
+        Facts(
+            [
+                ("scope", found.scope),
+                ("version", found.limits_version),
+                ("settings", found.settings),
+            ]
+        ),
         Table(("limit", "value>"), rows),
     ]

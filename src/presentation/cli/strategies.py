@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,33 +44,54 @@ def show(
     *,
     strategies: Folder = None,
 ) -> None:
-    """Show a strategy with its parameters and their defaults."""
+    """Show a strategy with its parameters, their defaults and their bounds."""
+    from traderbot.domain.strategies.errors import UnknownStrategyError
     from traderbot.domain.strategies.registry import StrategyRegistry
 
     session.doors.load_strategies(strategies)
-    strategy = StrategyRegistry.create(name)
+    kind = StrategyRegistry.get(name)
+    if kind is None:
+        raise UnknownStrategyError(name, StrategyRegistry.list_all())
+    strategy, defaults = _by_default(name, kind)
+    bounds = {each: str(bound) for each, bound in kind.bounds.items()}
+    path = f"{kind.__module__}.{kind.__qualname__}"
     document = {
         "name": name,
-        "description": strategy.description,
-        "warm_up": strategy.warm_up,
-        "window": strategy.window,
-        "parameters": strategy.parameters(),
-        "class": _path(strategy),
+        "description": kind.description,
+        "warm_up": None if strategy is None else strategy.warm_up,
+        "window": None if strategy is None else strategy.window,
+        "parameters": defaults,
+        "bounds": bounds,
+        "class": path,
     }
-    facts = Facts(
-        [
-            ("strategy", name),
-            ("what it does", strategy.description),
-            ("bars before a signal", str(strategy.warm_up)),
-            ("bars it looks at", str(strategy.window)),
-            ("class", _path(strategy)),
-        ]
-    )
-    table = Table(
-        ("parameter", "default"), list(strategy.parameters().items()), empty="no parameters"
-    )
-    session.answer(document, facts, "", table)
+    facts = [("strategy", name), ("what it does", kind.description)]
+    if strategy is not None:
+        seen = "all since the first of the run" if strategy.window is None else str(strategy.window)
+        facts += [("bars before a signal", str(strategy.warm_up)), ("bars it looks at", seen)]
+    rows = [
+        (each, "to be given" if text is None else text, bounds.get(each, ""))
+        for each, text in defaults.items()
+    ]
+    table = Table(("parameter", "default", "bounds"), rows, empty="no parameters")
+    session.answer(document, Facts([*facts, ("class", path)]), "", table)
 
 
-def _path(strategy: BaseStrategy) -> str:
-    return f"{type(strategy).__module__}.{type(strategy).__qualname__}"
+def _by_default(
+    name: str, kind: type[BaseStrategy]
+) -> tuple[BaseStrategy | None, Mapping[str, str | None]]:
+    """Return the strategy as it is without a word, if it can be; None stands for what it needs."""
+    from inspect import Parameter, signature
+
+    from traderbot.domain.shared.errors import DomainError
+    from traderbot.domain.strategies.parameters import parameter_text
+    from traderbot.domain.strategies.registry import StrategyRegistry
+
+    try:
+        strategy = StrategyRegistry.create(name)
+        return strategy, dict(strategy.parameters())
+    except DomainError:  # somebody's own, with a parameter that has no default
+        return None, {
+            each: None if known.default is Parameter.empty else parameter_text(each, known.default)
+            for each, known in signature(kind).parameters.items()
+            if known.kind not in {Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL}
+        }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from tests.e2e.api.running import (
     MISSING_ID,
+    PASSWORD,
     Json,
     Person,
     Server,
@@ -48,7 +51,12 @@ def halting(person: Person, **scope: object) -> Json:
 
 
 def resuming(person: Person, **scope: object) -> Json:
-    return answered(person.client.post("/risk/resume", json={"reason": "mended", **scope}), 200)
+    return answered(
+        person.client.post(
+            "/risk/resume", json={"reason": "mended", "password": PASSWORD, **scope}
+        ),
+        200,
+    )
 
 
 def own(person: Person) -> tuple[str, Json]:
@@ -87,7 +95,7 @@ def test_a_trader_stops_nobody_else(house: Server, ada: Person) -> None:
         before = house.events()
         for path, body in (
             ("/risk/halt", {"reason": WHY}),
-            ("/risk/resume", {"reason": WHY}),
+            ("/risk/resume", {"reason": WHY, "password": PASSWORD}),
         ):
             for wide in ({"scope": "system"}, {"scope": "venue", "id": "paper"}):
                 refused(ada.client.post(path, json=body | wide), 403, "NOT_ALLOWED")
@@ -274,3 +282,62 @@ def test_strangers_see_and_stop_nothing(house: Server) -> None:
             refused(stranger.get(path), 401, "NOT_AUTHENTICATED")
         for path in ("/risk/halt", "/risk/resume"):
             refused(stranger.post(path, json={}), 401, "NOT_AUTHENTICATED")
+
+
+def test_trading_goes_on_only_with_the_password_once_more(ada: Person) -> None:
+    portfolio_id, scope = own(ada)
+    halting(ada, **scope)
+    body = {"reason": "mended", **scope}
+    refused(ada.client.post("/risk/resume", json=body), 422, "VALIDATION_ERROR")
+    wrong = body | {"password": "not the password of ada"}
+    refused(ada.client.post("/risk/resume", json=wrong), 403, "WRONG_PASSWORD")
+    assert ada.place(portfolio_id)["reasons"][0]["code"] == "TRADING_HALTED"
+    assert resuming(ada, **scope)["state"] == "active"
+    assert ada.place(portfolio_id)["status"] == "approved"
+
+
+def test_an_order_tells_which_settings_it_was_judged_with(house: Server, ada: Person) -> None:
+    portfolio_id, _ = own(ada)
+    order = ada.place(portfolio_id)
+    then = answered(ada.get("/risk/limits", params={"order_id": order["order_id"]}), 200)
+    today = answered(ada.get("/risk/limits"), 200)
+    assert (then["settings"], today["settings"]) == ("recorded", "today")
+    assert then["limits"] == today["limits"]
+    gate = house.program.application.gate
+    before, text = gate.limits, gate.installed
+    try:  # as if the program had been started again with other settings
+        object.__setattr__(gate, "limits", replace(before, order_notional_max=Decimal(1)))
+        again = answered(ada.get("/risk/limits", params={"order_id": order["order_id"]}), 200)
+        assert again["limits"] == then["limits"]
+        assert answered(ada.get("/risk/limits"), 200)["limits"]["order_notional_max"] == "1"
+    finally:
+        object.__setattr__(gate, "limits", before)
+    assert gate.installed == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"limit_price": "195.505"}, "INVALID_TICK"),
+        ({"quantity": "1.5"}, "INVALID_LOT"),
+        ({"symbol": "BTC/USD", "quantity": "0.000000001"}, "INVALID_LOT"),
+        ({"symbol": "BTC/USD", "quantity": "0.00000001", "limit_price": "60000"}, "MIN_NOTIONAL"),
+        ({"side": "sell", "reduce_only": True}, "REDUCE_ONLY"),
+        ({"quantity": "58000000"}, "ORDER_NOTIONAL_ABSOLUTE"),
+    ],
+)
+def test_what_no_venue_would_take_is_refused_recorded_and_sent_nowhere(
+    house: Server, ada: Person, changes: Json, code: str
+) -> None:
+    portfolio_id, _ = own(ada)
+    order = ada.place(portfolio_id, **changes)
+    assert order["status"] == "refused"
+    assert code in [reason["code"] for reason in order["reasons"]]
+    recorded = house.rows(
+        "SELECT type FROM events WHERE stream_id = :id ORDER BY version",
+        id=f"order-{order['order_id']}",
+    )
+    assert [row[0] for row in recorded] == ["order.placed", "order.refused"]
+    query = {"portfolio_id": portfolio_id}
+    (found,) = answered(ada.get("/risk/analysis", params=query), 200)["items"]
+    assert (found["figures"][0]["reserved"], found["working_orders"]) == ("0", 0)

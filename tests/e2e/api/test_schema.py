@@ -23,13 +23,19 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.builders import a_bar
 from tests.e2e.api.running import Json, Person, Server, answered, put_aside
+from tests.walks import walk
 from traderbot.presentation.api.openapi import openapi_schema
+from traderbot.presentation.api.schemas.bots import EXAMPLE_BOT
+from traderbot.presentation.api.schemas.exchange_keys import EXAMPLE_EXCHANGE_KEY
 from traderbot.presentation.api.schemas.values import (
     EXAMPLE_EVENT,
     EXAMPLE_LOG_INDEX,
     EXAMPLE_ORDER,
     EXAMPLE_PORTFOLIO,
+    EXAMPLE_REFRESH,
+    EXAMPLE_SESSION,
     EXAMPLE_SUBSCRIPTION,
+    EXAMPLE_USER,
 )
 
 SCHEMA = openapi_schema()
@@ -39,7 +45,9 @@ OPERATIONS = [
     for method, operation in operations.items()
 ]
 IDS = [operation["operationId"] for _, _, operation in OPERATIONS]
-PUBLIC = {"auth_register", "auth_token", "health_report", "health_live", "health_ready"}
+PUBLIC = {
+    "auth_refresh", "auth_register", "auth_token", "health_report", "health_live", "health_ready",
+}  # fmt: skip
 
 
 def test_the_served_schema_is_the_one_printed_without_a_server(server: Server) -> None:
@@ -52,8 +60,12 @@ def test_operations_have_stable_names() -> None:
         "admin_discard_parked_event", "admin_parked_event", "admin_parked_events",
         "admin_retry_parked_event", "admin_subscriptions", "audit_checkpoint", "audit_event",
         "audit_events", "audit_health", "audit_proof", "audit_replay", "audit_vkey",
-        "auth_register", "auth_token",
-        "health_live", "health_ready", "health_report",
+        "auth_change_password", "auth_end_session", "auth_logout", "auth_refresh",
+        "auth_register", "auth_sessions", "auth_token", "backtests_list", "backtests_run",
+        "bots_change", "bots_list", "bots_pause",
+        "bots_resume", "bots_start", "bots_status", "bots_stop",
+        "exchange_add_key", "exchange_keys", "exchange_remove_key",
+        "health_live", "health_ready", "health_report", "market_candles",
         "orders_amend", "orders_cancel", "orders_create", "orders_events", "orders_explain",
         "orders_get", "orders_list", "portfolios_deposit", "portfolios_get", "portfolios_list",
         "portfolios_open", "portfolios_positions", "portfolios_rebalance", "portfolios_withdraw",
@@ -75,7 +87,7 @@ def test_every_operation_is_documented(operation: Json) -> None:
     responses = operation["responses"]
     assert expected <= set(responses)
     for status, response in responses.items():
-        if status == "304":
+        if status in {"204", "304"}:
             assert "content" not in response
             continue
         media = response["content"]["application/json"]
@@ -108,17 +120,31 @@ def _references(part: Any) -> Iterator[str]:
 
 # In an order in which each finds what it needs.
 STORY = [
-    "auth_register", "auth_token", "users_me", "portfolios_open", "portfolios_list",
-    "portfolios_get", "portfolios_positions", "portfolios_deposit", "portfolios_withdraw",
-    "portfolios_rebalance", "orders_create", "orders_list", "orders_get", "orders_events",
-    "orders_explain", "orders_amend",
+    "auth_register", "auth_token", "auth_refresh", "users_me", "auth_sessions", "auth_end_session",
+    "exchange_add_key", "exchange_keys", "exchange_remove_key",
+    "portfolios_open", "portfolios_list", "portfolios_get", "portfolios_positions",
+    "portfolios_deposit", "portfolios_withdraw", "portfolios_rebalance",
+    "orders_create", "orders_list", "orders_get", "orders_events", "orders_explain", "orders_amend",
     "risk_analysis", "risk_limits", "risk_change_limits", "risk_halt", "risk_status", "risk_alerts",
-    "risk_resume", "orders_cancel", "strategies_list", "health_report", "health_live",
+    "risk_resume", "orders_cancel", "market_candles", "strategies_list",
+    "bots_start", "bots_status", "bots_list", "bots_pause", "bots_resume", "bots_change",
+    "bots_stop", "backtests_run", "backtests_list", "health_report", "health_live",
     "health_ready",
     "audit_events", "audit_event", "audit_checkpoint", "audit_proof", "audit_vkey", "audit_replay",
     "audit_health", "admin_subscriptions", "admin_parked_events", "admin_parked_event",
     "admin_retry_parked_event", "admin_discard_parked_event",
+    "auth_change_password", "auth_logout",
 ]  # fmt: skip
+
+
+# Which ids of the examples an operation gives a meaning to, and by which field of its answer.
+_MADE = {
+    "users_me": {EXAMPLE_USER: "user_id"},
+    "exchange_add_key": {EXAMPLE_EXCHANGE_KEY: "key_id"},
+    "portfolios_open": {EXAMPLE_PORTFOLIO: "portfolio_id"},
+    "bots_start": {EXAMPLE_BOT: "bot_run_id"},
+    "orders_create": {EXAMPLE_ORDER: "order_id"},
+}
 
 
 def test_every_example_works_as_it_stands(server: Server, admin: Person) -> None:
@@ -127,6 +153,7 @@ def test_every_example_works_as_it_stands(server: Server, admin: Person) -> None
         put_aside(server, "examples", index, key=f"stream-{index}")
     for code in ("AAPL", "IBM"):  # a plan to rebalance asks for their prices
         server.program.application.bars.add([a_bar(symbol_code=code)])
+    server.program.application.bars.add(walk(400).bars())
     by_id = {
         operation["operationId"]: (path, method, operation)
         for path, method, operation in OPERATIONS
@@ -139,20 +166,28 @@ def test_every_example_works_as_it_stands(server: Server, admin: Person) -> None
             who = admin.client if operation_id.startswith("admin_") else client
             response = _send_example(who, path, method, operation, made)
             (success,) = (status for status in operation["responses"] if status.startswith("2"))
+            if success == "204":
+                assert response.status_code == int(success), response.text
+                continue
             body = answered(response, int(success))
             example = operation["responses"][success]["content"]["application/json"]["example"]
             _same_shape(body, example)
-            if operation_id == "auth_token":
+            if operation_id in {"auth_token", "auth_refresh"}:
                 client.headers["Authorization"] = f"Bearer {body['access_token']}"
+                made[EXAMPLE_REFRESH] = body["refresh_token"]
+            if operation_id == "users_me":  # another login, for it is to be ended
+                form = by_id["auth_token"][2]["requestBody"]["content"]
+                (media,) = form.values()
+                answered(client.post("/auth/token", data=media["example"]), 200)
+            if operation_id == "auth_sessions":
+                made[EXAMPLE_SESSION] = body["items"][0]["session_id"]
             if operation_id == "audit_events":
                 made[EXAMPLE_EVENT] = body["items"][0]["id"]
                 server.program.application.sealing().seal()
             if operation_id == "admin_retry_parked_event":
                 made[str(EXAMPLE_LOG_INDEX)] = "2"
-            if operation_id == "portfolios_open":
-                made[EXAMPLE_PORTFOLIO] = body["portfolio_id"]
+            made |= {example: body[name] for example, name in _MADE.get(operation_id, {}).items()}
             if operation_id == "orders_create":
-                made[EXAMPLE_ORDER] = body["order_id"]
                 assert body["status"] == example["status"]
                 assert body["reserved"] == example["reserved"]
 
@@ -160,11 +195,13 @@ def test_every_example_works_as_it_stands(server: Server, admin: Person) -> None
 def _send_example(
     client: httpx2.Client, path: str, method: str, operation: Json, made: dict[str, str]
 ) -> httpx2.Response:
-    headers = {}
+    headers, asked = {}, {}
     for parameter in operation.get("parameters", ()):
         examples = parameter.get("examples") or parameter["schema"].get("examples")
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", made[_first(examples)])
+        elif parameter["required"] and parameter["in"] == "query":
+            asked[parameter["name"]] = _first(examples)
         elif parameter["required"]:
             assert parameter["in"] == "header"
             headers[parameter["name"]] = _first(examples)
@@ -172,7 +209,7 @@ def _send_example(
     for media_type, media in operation.get("requestBody", {}).get("content", {}).items():
         example = _exchanged(media["example"], made)
         sent = {"json": example} if media_type == "application/json" else {"data": example}
-    return client.request(method, path, headers=headers, **sent)
+    return client.request(method, path, headers=headers, params=asked, **sent)
 
 
 def _first(examples: Any) -> str:

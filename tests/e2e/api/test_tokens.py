@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from tests.e2e.api.running import (
     somebody,
     without_moment,
 )
+from traderbot.application.commands.sessions import OpenSession
 from traderbot.application.commands.users import DeactivateUser, RegisterUser
+from traderbot.application.errors import WrongCredentialsError
 from traderbot.bootstrap import Traderbot
 from traderbot.domain.shared.ids import UserId
 from traderbot.domain.users.user import Role
@@ -90,7 +93,11 @@ def test_a_bad_token_is_refused_and_nothing_is_said_of_why(
 
 
 def _token(program: Traderbot, subject: str, at: datetime, role: str = "trader") -> str:
-    return program.application.tokens().issue(subject, role=role, session="s", at=at).text
+    session_id = program.application.ids.new()
+    with suppress(WrongCredentialsError):  # there may be no such user
+        program.run(OpenSession(user_id=UserId(subject), session_id=session_id))
+    issued = program.application.tokens().issue(subject, role=role, session=session_id, at=at)
+    return issued.text
 
 
 def test_a_token_ends(ada: Person, server: Server) -> None:
@@ -204,5 +211,6 @@ def test_a_token_lives_as_long_as_the_answer_says(ada: Person, server: Server) -
     with server.client() as client:
         form = {"username": ada.email, "password": PASSWORD, "grant_type": "password"}
         body = answered(client.post("/auth/token", data=form), 200)
-    assert set(body) == {"access_token", "token_type", "expires_in"}
+        names = {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_at"}
+        assert set(body) == names
     assert (body["token_type"], body["expires_in"]) == ("bearer", 900)

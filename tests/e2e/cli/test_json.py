@@ -24,11 +24,27 @@ _WORDS: dict[str, tuple[list[str], int]] = {
     "user add": (["bob@example.com", "--password-stdin"], 0),
     "user list": ([], 0),
     "user deactivate": (["bob@example.com"], 0),
+    "keys generate": ([], 0),
+    "keys rotate": ([], 0),
+    "keys forget": (["0f1e2d3c4b5a6978"], 0),
     "data import": (["bars.csv", "--symbol", "ACME", "--timeframe", "1d"], 0),
     "data list": ([], 0),
+    "data resample": (["ACME", "1d", "1w"], 0),
+    # All of it is stored already, so nobody is asked.
+    "data download": (
+        [
+            *("ACME", "--from", "ccxt:binance", "--timeframe", "1d"),
+            *("--since", "2025-01-02", "--until", "2025-01-04"),
+        ],
+        0,
+    ),
     "data check": (["ACME", "1d"], 0),
     "strategy list": ([], 0),
     "strategy show": (["RSI_CROSS"], 0),
+    "strategy new": (["mine"], 0),
+    "strategy check": (["RSI_CROSS", "--last", "100"], 0),
+    "backtest run": (["RSI_CROSS", "--quantity", "1"], 0),
+    "backtest list": ([], 0),
     "order place": (["buy", "1", "IBM"], 0),
     "order cancel": (["{order}"], 0),
     "order list": ([], 0),
@@ -43,7 +59,17 @@ _WORDS: dict[str, tuple[list[str], int]] = {
     "risk limits": ([], 0),
     "risk halt": (["system", "--reason", "a drill"], 0),
     "risk resume": (["system", "--reason", "it was a drill"], 0),
+    "sweep run": (["RSI_CROSS", "--set", "rsi_period=5,7", "--quantity", "1"], 0),
+    "sweep list": ([], 0),
+    "research walk-forward": (["RSI_CROSS", "--set", "rsi_period=5,7", "--quantity", "1"], 0),
+    "research monte-carlo": (["RSI_CROSS", "--quantity", "1", "--runs", "10"], 0),
+    "research significance": (["RSI_CROSS", "--quantity", "1", "--runs", "10"], 0),
+    "research overfitting": (["RSI_CROSS", "--set", "rsi_period=5,7", "--quantity", "1"], 0),
+    "bench warm": ([], 0),
     "bench indicators": (["--bars", "10000"], 0),
+    "bot start": (["RSI_CROSS", "IBM", "--portfolio", "{portfolio}"], 0),
+    "bot list": ([], 0),
+    "bot ledger": (["--portfolio", "{portfolio}"], 0),
     "audit verify": ([], 0),
     "audit replay": ([], 0),
     "audit diff": ([], 0),
@@ -66,9 +92,11 @@ _WORDS: dict[str, tuple[list[str], int]] = {
 # Programs that run until they are told to stop, one that answers line by line, and verbs about what
 # no other verb can make: a bot, a parked event, a subscription that ran. Each has tests of its own.
 _ELSEWHERE = {
+    *("bot stop", "bot pause", "bot resume", "bot change", "bot status", "bot replay"),
+    "audit parity",
     *("demo", "serve", "worker", "audit tail", "audit why-not"),
     *("events parked show", "events parked retry", "events parked discard", "events resume"),
-    *("events reset", "order amend"),
+    *("events reset", "order amend", "backtest show", "sweep show"),
 }
 
 

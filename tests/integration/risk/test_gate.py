@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 from tests.builders import NOON, a_fill, an_observation
 from tests.integration.risk.racing import kinds
 from tests.stores import ORIGIN, Desk, Owned, SqlStore, Store, at_once, keyed
+from traderbot.application.commands.amend_order import AmendOrder
 from traderbot.application.commands.bots import DecideOnBar, StartBot
 from traderbot.application.commands.halting import HaltTrading, ResumeTrading
 from traderbot.application.commands.record_fill import RecordFill
@@ -28,16 +30,18 @@ from traderbot.application.commands.venue_answers import (
 from traderbot.application.errors import NotAllowedError, NotFoundError, StaleAggregateError
 from traderbot.application.gate import Gate
 from traderbot.application.ports.event_bus import HandlerKind
+from traderbot.application.ports.markets import UnknownMarkets
 from traderbot.application.reactions.stop_trading import Stopping, StopTrading
 from traderbot.application.use_cases import UseCases
 from traderbot.application.views import OrderView
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.risk.errors import TradingHaltedError, TradingReducingError
+from traderbot.domain.risk.exposure import Quote
 from traderbot.domain.risk.limits import LIVE, Limits
 from traderbot.domain.risk.policies import POLICIES
 from traderbot.domain.risk.trading_state import SYSTEM, Scope, ScopeKind
 from traderbot.domain.shared.ids import BotRunId, OrderId, UserId
-from traderbot.domain.shared.values import Price, symbol
+from traderbot.domain.shared.values import Price, Quantity, Symbol, symbol
 from traderbot.infrastructure.event_bus import EventBus
 from traderbot.infrastructure.event_store.codec import EventCodec
 from traderbot.infrastructure.persistence.writer import Writer
@@ -120,6 +124,84 @@ def test_of_64_at_once_in_eight_portfolios_the_total_lets_ten_pass(store: Store)
         assert reasons(desk.place(owned[0], quantity="1", limit_price="100")) == [
             "TOTAL_EXPOSURE_MAX"
         ]
+
+
+def test_what_an_order_holds_itself_is_not_held_against_its_change(store: Store) -> None:
+    gate = Gate(limits=Limits(**FREE, total_exposure_max=Decimal(10_000)))
+    with gated(store, gate) as desk:
+        owned = desk.portfolio()
+        order = desk.place(owned, quantity="60", limit_price="100")
+        larger = AmendOrder(
+            owner_id=owned.owner, order_id=OrderId(order.order_id), quantity=Quantity(100)
+        )
+        assert desk.run(larger).outcome == "amended"
+        beyond = replace(larger, quantity=Quantity(101))
+        refused = desk.run(beyond)
+        assert (refused.outcome, [it.code for it in refused.reasons]) == (
+            "refused",
+            ["TOTAL_EXPOSURE_MAX"],
+        )
+
+
+def test_what_another_process_adds_to_the_total_counts_within_a_second(
+    sql_store: SqlStore,
+) -> None:
+    gate = Gate(limits=Limits(**FREE, total_exposure_max=Decimal(10_000)))
+    with gated(sql_store, gate) as one, gated(sql_store, gate) as other:
+        mine = one.portfolio()
+        theirs = one.second_portfolio(mine.owner)
+        assert one.place(mine, quantity="10", limit_price="100").status == "approved"
+        assert other.place(theirs, quantity="80", limit_price="100").status == "approved"
+        time.sleep(1.1)  # what is known of others is this old at most
+        assert reasons(one.place(mine, quantity="11", limit_price="100")) == ["TOTAL_EXPOSURE_MAX"]
+        assert one.place(mine, quantity="10", limit_price="100").status == "approved"
+        time.sleep(1.1)
+        assert reasons(other.place(theirs, quantity="1", limit_price="100")) == [
+            "TOTAL_EXPOSURE_MAX"
+        ]
+
+
+class OneQuote(UnknownMarkets):
+    """A market that said one price, some seconds ago."""
+
+    def __init__(self, price: str, clock: ReplayClock) -> None:
+        self._quote = Quote(Price(price), clock.now())
+
+    def quote(self, symbol: Symbol) -> Quote:
+        del symbol
+        return self._quote
+
+
+def test_a_limit_far_from_the_live_quote_is_a_fat_finger_and_an_old_quote_is_none(
+    store: Store,
+) -> None:
+    clock = ReplayClock(NOON)
+    limits = Limits(
+        **FREE,
+        price_collar=Decimal("0.05"),
+        reference_age_max=Decimal(10),
+        market_order_collar=Decimal("0.02"),
+    )
+    gate = Gate(limits=limits, markets=OneQuote("100", clock))
+    with gated(store, gate, clock) as desk:
+        owned = desk.portfolio()
+        assert reasons(desk.place(owned, quantity="1", limit_price="105.01")) == ["PRICE_COLLAR"]
+        bought = desk.place(owned, quantity="10", limit_price="105")
+        assert bought.status == "approved"
+        desk.fill(bought, a_fill(quantity="10", price="105"))
+        clock.move_to(NOON + timedelta(seconds=11))
+        assert reasons(desk.place(owned, quantity="1", limit_price="100")) == ["REFERENCE_STALE"]
+        out = desk.place(owned, side="sell", quantity="10", limit_price="80")
+        assert out.status == "approved", "what closes does not wait for a quote"
+
+
+def test_at_a_venue_a_market_order_is_measured_with_the_quote(store: Store) -> None:
+    clock = ReplayClock(NOON)
+    limits = Limits(**FREE, market_order_collar=Decimal("0.02"))
+    gate = Gate(limits=limits, venue="elsewhere", markets=OneQuote("100", clock))
+    with gated(store, gate, clock) as desk:
+        order = desk.place(desk.portfolio(), quantity="10", limit_price=None)
+        assert (order.status, order.reserved) == ("approved", "1020")
 
 
 # --- a strategy in a tight loop ---------------------------------------------------------------

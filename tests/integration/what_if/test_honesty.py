@@ -109,8 +109,15 @@ def test_the_same_history_has_the_same_answer_in_both_databases(
 
 
 # What a venue elsewhere says, and changes of orders, are not decided again: such logs are answered
-# with UnanswerableError. What was decided about risk is taken as it was recorded.
+# with UnanswerableError. What was decided about risk, and when somebody logged in, is taken as it
+# was recorded.
 _NOT_YET = {
+    "user.session_opened",
+    "user.session_refreshed",
+    "user.session_ended",
+    "user.password_changed",
+    "user.exchange_key_added",
+    "user.exchange_key_removed",
     "order.submitting",
     "order.cancel_refused",
     "order.submission_deferred",
@@ -126,9 +133,12 @@ _NOT_YET = {
     "risk.resumed",
     "risk.limit_changed",
     "risk.limit_returned",
+    "risk.alarm_raised",
     "venue.baseline_recorded",
     "venue.difference_found",
     "venue.difference_ended",
+    "venue.dead_man_armed",
+    "venue.dead_man_disarmed",
 }
 
 

@@ -12,7 +12,14 @@ from typing import Any
 
 from traderbot.application.application import Application
 from traderbot.application.bot_runner import BotRunner
-from traderbot.application.commands.bots import StartBot, StopBot
+from traderbot.application.commands.bots import (
+    ChangeBotParameters,
+    LeaseBot,
+    PauseBot,
+    ResumeBot,
+    StartBot,
+    StopBot,
+)
 from traderbot.application.commands.cancel_order import CancelOrder
 from traderbot.application.commands.corrections import CorrectCash
 from traderbot.application.commands.market import RecordBars
@@ -188,6 +195,16 @@ class Diversions:
                 working = application.views.working_order(order_id)
                 assert working is not None
                 application.venue.submit(working)
+        if number == 15:
+            id_ = BotRunId(traded.runs["GOOG"])
+            run(LeaseBot(bot_run_id=id_, holder="this process", known_fence=0), ORIGIN)
+            run(PauseBot(owner_id=owner, bot_run_id=id_, reason="the news"), ORIGIN)
+            run(ResumeBot(owner_id=owner, bot_run_id=id_, reason="it is over"), ORIGIN)
+            other = {"rsi_period": "14", "oversold": "31"}
+            change = ChangeBotParameters(
+                owner_id=owner, bot_run_id=id_, parameters=other, reason="a trial"
+            )
+            run(change, ORIGIN)
         if number in (50, 52, 60):
             self._at_the_paper_venue(number, application, portfolio_id, owner)
         if number == 20:

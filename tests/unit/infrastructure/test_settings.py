@@ -265,7 +265,7 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AUTH__ISSUER", ""),
         ("AUTH__AUDIENCE", "two words"),
         ("TRADING__MODE", "LIVE"),
-        ("BROKER__VENUE", "kraken"),
+        ("BROKER__VENUE", "Kraken!"),
         ("BROKER__CCXT__BASE_URL", "http://192.0.2.7:80"),
         ("BROKER__CCXT__BASE_URL", "https://127.0.0.1:80"),
         ("BROKER__ALPACA__BASE_URL", "http://127.0.0.1.example.org:80"),
@@ -355,6 +355,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
             "ENVIRONMENT": "production",
             "AUTH__SECRET_KEY": GOOD_SECRET,
             "AUDIT__SIGNING_KEY": GOOD_KEY,
+            "ENCRYPTION__KEY": GOOD_KEY,
         },
     )
     return monkeypatch
@@ -367,7 +368,11 @@ def test_production_starts_with_a_real_secret(production: pytest.MonkeyPatch) ->
     for _ in range(200):
         set_all(
             production,
-            {"AUTH__SECRET_KEY": secrets.token_urlsafe(48), "AUDIT__SIGNING_KEY": drawn_seed()},
+            {
+                "AUTH__SECRET_KEY": secrets.token_urlsafe(48),
+                "AUDIT__SIGNING_KEY": drawn_seed(),
+                "ENCRYPTION__KEY": drawn_seed(),
+            },
         )
         assert problems() == []
 
@@ -395,6 +400,11 @@ def test_production_starts_with_a_real_secret(production: pytest.MonkeyPatch) ->
         ("AUDIT__SIGNING_KEY", b64encode(bytes(range(32))).decode()),
         ("AUDIT__SIGNING_KEY", b64encode(bytes(range(200, 136, -2))).decode()),
         ("AUDIT__SIGNING_KEY", b64encode(b"correct horse battery staple 123").decode()),
+        ("ENCRYPTION__KEY", ""),
+        ("ENCRYPTION__KEY", "tooshort"),
+        ("ENCRYPTION__KEY", b64encode(bytes(32)).decode()),
+        ("ENCRYPTION__KEY", b64encode(b"correct horse battery staple 123").decode()),
+        ("ENCRYPTION__FORMER_KEYS", f"{GOOD_KEY},tooshort"),
         ("DEBUG", "true"),
         ("DATABASE__URL", "sqlite://"),
         ("DATABASE__URL", "sqlite:///:memory:"),
@@ -426,6 +436,7 @@ def test_production_without_a_secret_ignores_the_one_of_development(
     message = refusal()
     assert "TRADERBOT_AUTH__SECRET_KEY: is not set; make one with: python -c" in message
     assert "TRADERBOT_AUDIT__SIGNING_KEY: is not set; make one with: python -c" in message
+    assert "TRADERBOT_ENCRYPTION__KEY: is not set; make one with: traderbot keys" in message
 
 
 def test_production_tells_all_that_is_wrong(production: pytest.MonkeyPatch) -> None:
@@ -494,6 +505,37 @@ def test_loading_showing_and_checking_make_nothing() -> None:
     assert problems() == []
     assert shown["TRADERBOT_AUTH__SECRET_KEY"] == "(kept in traderbot-data/secrets/auth-secret-key)"
     assert not Path("traderbot-data").exists()
+
+
+def test_development_makes_one_encryption_key_and_keeps_it() -> None:
+    first, second = (load_settings().encryption_keys() for _ in range(2))
+    assert first == second
+    assert [len(key) for key in first] == [32]
+    path = load_settings().encryption_key_path
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_former_keys_follow_the_one_that_seals(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [bytes([number]) * 32 for number in range(3)]
+    first, *former = (b64encode(key).decode() for key in keys)
+    set_all(monkeypatch, {"ENCRYPTION__KEY": first, "ENCRYPTION__FORMER_KEYS": ", ".join(former)})
+    settings = load_settings()
+    assert settings.encryption_keys() == tuple(keys)
+    shown = {line.name: line.value for line in describe(settings)}
+    assert shown["TRADERBOT_ENCRYPTION__KEY"] == "********"
+    assert shown["TRADERBOT_ENCRYPTION__FORMER_KEYS"] == "********"
+    assert not any(text in repr(settings) for text in (first, *former))
+
+
+@pytest.mark.parametrize("content", ["", "tooshort", "!" * 44, b64encode(bytes(40)).decode()])
+def test_a_damaged_encryption_key_is_not_replaced(content: str) -> None:
+    path = load_settings().encryption_key_path
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(ConfigurationError, match="exchange keys cannot be read any more"):
+        load_settings().encryption_keys()
+    assert path.read_text() == content
 
 
 def secrets_of_threads(path: Path, count: int) -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, get_args
 
 from traderbot.domain.strategies.errors import InvalidParameterError
@@ -12,7 +10,6 @@ from traderbot.domain.strategies.indicators.indicator import Indicator, period_o
 from traderbot.domain.strategies.indicators.memory import UNKNOWN, Memory
 from traderbot.domain.strategies.indicators.smoothing import (
     SMOOTHING_CELLS,
-    last_average,
     smooth,
     wilder,
 )
@@ -33,18 +30,22 @@ from traderbot.domain.strategies.indicators.windows import (
 
 Smoothing = Literal["simple", "wilder"]
 SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
+Seeding = Literal["mean", "first"]
+SEEDINGS: tuple[Seeding, ...] = get_args(Seeding)
 
 NEUTRAL = 50.0
 STILL = 1e-9  # what an RSI moves by rounding alone
 _LAMBERT = 0.015  # so that most values of the CCI lie within -100..100
 
 
-def rsi(period: int = 14, smoothing: Smoothing = "simple") -> Indicator:
+def rsi(period: int = 14, smoothing: Smoothing = "simple", seeding: Seeding = "mean") -> Indicator:
     """The Relative Strength Index, from 0 to 100.
 
     `simple` averages the last `period` changes and looks at no others: gains and losses are summed
     afresh at every bar, from the oldest to the newest, and divided by `period` once. `wilder`
-    smooths them, so its value depends on where the series begins. Of the averages,
+    smooths them, so its value depends on where the series begins: with the mean of the first
+    `period` changes (`mean`, as Wilder and TA-Lib do), or with the first change alone (`first`, as
+    an exponential average without adjustment does; known from the second close on). Of both,
     rs = gain / loss, and the index is 100 - (100 / (1 + rs)). No loss gives 100, except when there
     was no gain either: a market that does not move at all is neutral, 50.
 
@@ -53,13 +54,14 @@ def rsi(period: int = 14, smoothing: Smoothing = "simple") -> Indicator:
         the simple average is Cutler's variant.
     """
     period_of("period", period)
+    seeding_of(seeding)
     return Indicator(
         name="rsi",
         inputs=("close",),
         outputs=("rsi",),
-        warm_up=period + 1,
+        warm_up=2 if (smoothing, seeding) == ("wilder", "first") else period + 1,
         step=rsi_simple_step if smoothing_of(smoothing) == "simple" else rsi_wilder_step,
-        memory=(*_strength(period, smoothing),),
+        memory=(*_strength(period, smoothing, seeding),),
     )
 
 
@@ -231,28 +233,6 @@ def strength_wilder(s: Memory, at: int, close: float) -> float:
     return UNKNOWN if math.isnan(gain) else relative_strength(gain, loss)
 
 
-def last_strength(closes: Sequence[float], period: int, smoothing: Smoothing) -> float:
-    """Return the RSI of the last of more than `period` closes, without asking for those before.
-
-    It gives the bits of `strength_simple` and `strength_wilder` fed with all of them.
-    """
-    if smoothing == "simple":
-        before = closes[len(closes) - period - 1 : -1]
-        changes = [later - earlier for earlier, later in pairwise(before)]
-        # A window that lacks one change, and that change.
-        missing = float(period - 1)
-        window = [before[-1], missing, missing, float(period), *changes, 0.0]
-        return strength_simple(window, 0, closes[-1])
-    changes = [later - earlier for earlier, later in pairwise(closes)]
-    share = 1.0 / period
-    # `rise`, written out: this is asked at every bar of a backtest.
-    gains = [change if change > 0.0 else 0.0 for change in changes]  # noqa: FURB136
-    losses = [-change if change < 0.0 else 0.0 for change in changes]
-    gain = last_average(gains, period, share)
-    loss = last_average(losses, period, share)
-    return relative_strength(gain, loss)
-
-
 def relative_strength(gain: float, loss: float) -> float:
     """Return the index of an average gain and an average loss, both at least 0."""
     if loss == 0.0:
@@ -273,10 +253,19 @@ def smoothing_of(value: Smoothing) -> Smoothing:
     return value
 
 
-def _strength(period: int, smoothing: Smoothing) -> Memory:
+def seeding_of(value: Seeding) -> Seeding:
+    """Return `value` if it is a seeding. Raises InvalidParameterError if it is none."""
+    if value not in SEEDINGS:
+        reason = f"one of {', '.join(SEEDINGS)}; not {value!r:.60}"
+        raise InvalidParameterError("seeding", reason)
+    return value
+
+
+def _strength(period: int, smoothing: Smoothing, seeding: Seeding = "mean") -> Memory:
     if smoothing == "simple":
         return [UNKNOWN, *ring(period)]
-    return [UNKNOWN, *wilder(period), *wilder(period)]
+    average = wilder(period, 1 if seeding == "first" else None)
+    return [UNKNOWN, *average, *average]
 
 
 def _stochastic_end(s: Memory) -> int:

@@ -18,8 +18,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from traderbot.domain.strategies.indicators.memory import UNKNOWN, Memory
 
 ANCHOR_EVERY = 4
@@ -36,9 +34,12 @@ def exponential(period: int, before: int = 0) -> Memory:
     return cells
 
 
-def wilder(period: int) -> Memory:
-    """Return the cells of Wilder's average."""
-    return _smoothing(period, 1.0 / period)
+def wilder(period: int, seeds: int | None = None) -> Memory:
+    """Return the cells of Wilder's average; its first is the mean of `seeds` values, or `period`.
+
+    With one seed the recursion begins at the first value, and every further one is smoothed in.
+    """
+    return _smoothing(period if seeds is None else seeds, 1.0 / period)
 
 
 def smooth(s: Memory, at: int, value: float) -> float:
@@ -63,40 +64,6 @@ def smooth(s: Memory, at: int, value: float) -> float:
     else:
         s[at + ANCHOR], s[at + WEIGHT] = average, 1.0
     return average
-
-
-def last_average(values: Sequence[float], period: int, new: float) -> float:
-    """Return the average after the last of at least `period` values, by the same operations.
-
-    Only anchors and parts are computed, not the averages between.
-    """
-    anchor = 0.0
-    for k in range(period):
-        anchor += values[k]
-    anchor /= period
-    keep = 1.0 - new
-    end = min(period + -period % ANCHOR_EVERY, len(values))
-    anchor = _stretch(values, period, end, anchor, new, keep)
-    whole = max(len(values) - len(values) % ANCHOR_EVERY, end)
-    weight = ((keep * keep) * keep) * keep
-    for k in range(end, whole, ANCHOR_EVERY):
-        part = keep * (new * values[k]) + new * values[k + 1]
-        part = keep * part + new * values[k + 2]
-        anchor = weight * anchor + (keep * part + new * values[k + 3])
-    return _stretch(values, whole, len(values), anchor, new, keep)
-
-
-def _stretch(  # noqa: PLR0917 - scalars of a loop
-    values: Sequence[float], first: int, end: int, anchor: float, new: float, keep: float
-) -> float:
-    """Return the average at the end of less than four values after an anchor."""
-    if first == end:
-        return anchor
-    part, weight = new * values[first], keep
-    for k in range(first + 1, end):
-        part = keep * part + new * values[k]
-        weight *= keep
-    return weight * anchor + part
 
 
 def _smoothing(period: int, new: float) -> Memory:

@@ -38,6 +38,7 @@ from traderbot.infrastructure.compute.kernels.blocks import momentum as momentum
 from traderbot.infrastructure.compute.kernels.blocks import ranges as ranges_blocks
 from traderbot.infrastructure.compute.kernels.blocks import smoothing as smoothing_blocks
 from traderbot.infrastructure.compute.kernels.blocks import windows as windows_blocks
+from traderbot.infrastructure.compute.kernels.trading import curve, money, runs, settling, wishes
 
 Compiled = Callable[..., Any]
 
@@ -52,6 +53,7 @@ _BLOCKS = (
     momentum_blocks,
     ranges_blocks,
 )
+_TRADING = (money, settling, wishes, curve, runs)
 _TABLE = "float64[:, ::1]"
 _CUBE = "float64[:, :, ::1]"
 _lock = threading.Lock()
@@ -63,7 +65,11 @@ def compiled(loop: Compiled, columns: int, result: str = "void") -> Compiled:
 
     A cache folder that cannot be read or written costs time, and nothing else.
     """
-    signature = f"{result}({', '.join([_TABLE] * (columns + 1))}, {_CUBE})"
+    return compiled_as(loop, f"{result}({', '.join([_TABLE] * (columns + 1))}, {_CUBE})")
+
+
+def compiled_as(loop: Compiled, signature: str) -> Compiled:
+    """Return a loop with these types of arguments, compiled or taken from the cache folder."""
     with _lock:
         _register()
         folder = _cache_folder()
@@ -92,7 +98,7 @@ def _compile(loop: Compiled, signature: str, folder: Path | None) -> Compiled:
 @cache
 def _register() -> None:
     """Let compiled code call every function of the definitions; as Python they stay as they are."""
-    for module in (*_STEPS, *_BLOCKS):
+    for module in (*_STEPS, *_BLOCKS, *_TRADING):
         for function in _functions(module):
             register_jitable(**_OPTIONS)(function)
 
@@ -102,7 +108,7 @@ def _cache_folder() -> Path | None:
     """Return a folder of this very source, or None if there is no place for one."""
     try:
         digest = hashlib.sha256()
-        for module in (memory, *_STEPS, drivers, *_BLOCKS, sys.modules[__name__]):
+        for module in (memory, *_STEPS, drivers, *_BLOCKS, *_TRADING, sys.modules[__name__]):
             digest.update(inspect.getsource(module).encode())
         folder = _user_cache() / "traderbot" / f"kernels-{digest.hexdigest()[:16]}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

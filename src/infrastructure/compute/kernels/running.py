@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from traderbot.domain.strategies.indicators.indicator import Indicator, Step
+from traderbot.domain.strategies.indicators.memory import UNKNOWN
 from traderbot.infrastructure.compute.arrays import FloatArray, check
 from traderbot.infrastructure.compute.kernels.drivers import drive_of
 
@@ -22,6 +23,7 @@ _ready: set[Step] = set()  # what is compiled already
 # Below it a second thread costs more than it does.
 _SHARED = 200_000
 _CORES = os.cpu_count() or 1
+_LONG_MEMORY = 1_000  # cells; what is longer is not kept
 
 Loop = Callable[..., Any]
 
@@ -39,6 +41,10 @@ def run(indicators: Sequence[Indicator], columns: Sequence[FloatArray]) -> tuple
         InvalidValueError: a value is infinite, or not below 1e100.
     """
     first = indicators[0]
+    if len(indicators) == 1 and first.step in _ready and all(len(each) == 1 for each in columns):
+        found = _one_series(first, columns)
+        if found is not None:
+            return found
     rows = max(len(indicators), *(len(column) for column in columns))
     out = np.empty((rows, len(first.outputs), columns[0].shape[1]))
     if not _worth_compiling(first.step, rows * out.shape[2]):
@@ -51,17 +57,49 @@ def run(indicators: Sequence[Indicator], columns: Sequence[FloatArray]) -> tuple
     return tuple(out.swapaxes(0, 1))
 
 
+def _one_series(
+    indicator: Indicator, columns: Sequence[FloatArray]
+) -> tuple[FloatArray, ...] | None:
+    """Take the shortest way: one series without gaps, and everything compiled. None if it is not.
+
+    A call of a thousand bars is mostly the way to the loop.
+    """
+    loop = _blocks(indicator.step, len(columns))
+    if loop is None:
+        return None
+    out = np.empty((1, len(indicator.outputs), columns[0].shape[1]))
+    memory = indicator.memory
+    if len(memory) > _LONG_MEMORY:
+        table = np.array([indicator.start()])
+    else:
+        table = _before_the_first(len(indicator.outputs), memory).copy()
+    return tuple(out.swapaxes(0, 1)) if loop(table, *columns, out) else None
+
+
+@lru_cache(maxsize=128)
+def _before_the_first(outputs: int, memory: tuple[float, ...]) -> FloatArray:
+    return np.array([[UNKNOWN] * outputs + list(memory)])
+
+
+def warm(indicator: Indicator) -> None:
+    """Load what an indicator needs, compiling it where nothing is in the cache folder."""
+    columns = len(indicator.inputs)
+    if compiler() is not None:
+        _blocks(indicator.step, columns)
+        _compiled(indicator.step, columns)
+
+
 def is_compiled() -> bool:
     """Whether numba is there; asking loads it."""
-    return _compiler() is not None
+    return compiler() is not None
 
 
 def _worth_compiling(step: Step, bars: int) -> bool:
-    return step in _ready or (bars > _SMALL and _compiler() is not None)
+    return step in _ready or (bars > _SMALL and compiler() is not None)
 
 
 @cache
-def _compiler() -> ModuleType | None:
+def compiler() -> ModuleType | None:
     """Return what compiles, or None where numba is not there; then all is slower, and the same."""
     # Not at the top: numba takes longer to import than everything else together.
     try:
@@ -98,9 +136,9 @@ def _blocks(step: Step, columns: int) -> Loop | None:
 
 
 def _compile(step: Step, loop: Loop, columns: int, result: str) -> Loop:
-    compiler = _compiler()
-    assert compiler is not None  # noqa: S101 - asked before anything is worth compiling
-    made: Loop = compiler.compiled(loop, columns, result)
+    found = compiler()
+    assert found is not None  # noqa: S101 - asked before anything is worth compiling
+    made: Loop = found.compiled(loop, columns, result)
     _ready.add(step)
     return made
 

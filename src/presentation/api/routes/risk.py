@@ -47,6 +47,7 @@ from traderbot.presentation.api.schemas.risk import (
     ScopeOut,
     StatusOut,
 )
+from traderbot.presentation.api.step_up import ensure_password
 
 router = APIRouter(
     prefix="/risk",
@@ -195,12 +196,19 @@ async def halt_trading(
     return HaltedOut.of(done, working)
 
 
-@router.post("/resume", name="resume", responses=failures(_DECIDE, "LATCH"))
+@router.post("/resume", name="resume", responses=failures(_DECIDE, "LATCH", "WRONG_PASSWORD"))
 @limited(LimitGroup.HALT)
 async def resume_trading(
-    body: ResumeBody, decider: Decides, origin: PlainOrigin, use: Uses
+    body: ResumeBody,
+    decider: Decides,
+    user: CurrentUser,
+    *,
+    origin: PlainOrigin,
+    request: Request,
+    use: Uses,
 ) -> ScopeOut:
     """Let trading go on at a scope. The wider scopes may still say no."""
+    await ensure_password(request, use, user, body.password)
     application = use.application
     view = await to_thread.run_sync(
         partial(resume, application.executor, application.gate, body.to_command(decider), origin),

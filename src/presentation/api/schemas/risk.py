@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -30,6 +30,7 @@ from traderbot.presentation.api.schemas.values import (
     InstantText,
     LimitNumber,
     Out,
+    PasswordText,
     Query,
     ReasonText,
 )
@@ -72,6 +73,7 @@ _LIMITS: JsonDict = {
     "limits": _TEXTS,
     "limits_version": "settings",
     "scopes": [],
+    "settings": "today",
 }
 
 
@@ -132,9 +134,10 @@ class HaltBody(_Scoped):
 
 
 class ResumeBody(_Scoped):
-    """What is to go on, and why."""
+    """What is to go on, why, and the password of who says so: a token alone is not enough."""
 
     reason: ReasonText
+    password: PasswordText = Field(description="your own, once more")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -143,6 +146,7 @@ class ResumeBody(_Scoped):
                     "scope": "portfolio",
                     "id": EXAMPLE_PORTFOLIO,
                     "reason": "the prices were looked into",
+                    "password": "correct horse battery staple",
                 }
             ]
         }
@@ -311,6 +315,10 @@ class LimitsOut(Out):
     limits: Mapping[str, str | None]
     limits_version: str
     scopes: list[ScopeOut]
+    settings: Literal["today", "recorded"] = Field(
+        description="whether the part of the settings is that of today, or as it was recorded with"
+        " the verdict on the order"
+    )
 
     model_config = ConfigDict(json_schema_extra={"examples": [_LIMITS]})
 

@@ -20,6 +20,7 @@ _RSI_CROSS: JsonDict = {
         "oversold": "30",
         "overbought": "70",
         "smoothing": "simple",
+        "seeding": "mean",
     },
     "warm_up": 16,
 }

@@ -32,6 +32,8 @@ from traderbot.domain.shared.values import Currency, Symbol
 from traderbot.domain.users.email import MAX_EMAIL, email_address
 
 EXAMPLE_USER: Final = "0199a1b2-0000-7000-8000-000000000001"
+EXAMPLE_SESSION: Final = "0199a1b2-0000-7000-8000-00000000000a"
+EXAMPLE_REFRESH: Final = "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9.e30.c2lnbmF0dXJl"
 EXAMPLE_PORTFOLIO: Final = "0199a1b2-0000-7000-8000-000000000002"
 EXAMPLE_ORDER: Final = "0199a1b2-0000-7000-8000-000000000003"
 EXAMPLE_SUBSCRIPTION: Final = "notification"
@@ -212,6 +214,10 @@ PasswordText = Annotated[
         description="15 to 128 characters; a few words in a row do well",
     ),
 ]
+SecretText = Annotated[
+    str,
+    Field(min_length=1, max_length=4096, repr=False, json_schema_extra={"format": "password"}),
+]
 NameText = Annotated[
     str,
     Field(min_length=1, max_length=64, description="printable, no blank at either end"),
@@ -269,7 +275,7 @@ Instant = Annotated[
 ]
 
 
-def _known_form(what: str) -> Callable[[str], str]:
+def known_form(what: str) -> Callable[[str], str]:
     """Return a validator of an id in a path: what cannot be one is as missing as an unknown one."""
 
     def check(text: str) -> str:
@@ -281,27 +287,34 @@ def _known_form(what: str) -> Callable[[str], str]:
     return check
 
 
-def _uuid(example: str) -> WithJsonSchema:
+def uuid_schema(example: str) -> WithJsonSchema:
+    """Return what the schema says of an id."""
     return WithJsonSchema({"type": "string", "format": "uuid", "examples": [example]})
 
 
 OrderIdPath = Annotated[
     str,
     Path(description="the order's id", examples=[EXAMPLE_ORDER]),
-    AfterValidator(_known_form("order")),
-    _uuid(EXAMPLE_ORDER),
+    AfterValidator(known_form("order")),
+    uuid_schema(EXAMPLE_ORDER),
+]
+SessionIdPath = Annotated[
+    str,
+    Path(description="the session's id", examples=[EXAMPLE_SESSION]),
+    AfterValidator(known_form("session")),
+    uuid_schema(EXAMPLE_SESSION),
 ]
 PortfolioIdPath = Annotated[
     str,
     Path(description="the portfolio's id", examples=[EXAMPLE_PORTFOLIO]),
-    AfterValidator(_known_form("portfolio")),
-    _uuid(EXAMPLE_PORTFOLIO),
+    AfterValidator(known_form("portfolio")),
+    uuid_schema(EXAMPLE_PORTFOLIO),
 ]
 EventIdPath = Annotated[
     str,
     Path(description="the event's id", examples=[EXAMPLE_EVENT]),
-    AfterValidator(_known_form("event")),
-    _uuid(EXAMPLE_EVENT),
+    AfterValidator(known_form("event")),
+    uuid_schema(EXAMPLE_EVENT),
 ]
 
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.application.orders.trader import USD, Trader, trading
-from traderbot.application.commands.halting import HaltTrading
+from traderbot.application.commands.halting import HaltTrading, ResumeTrading
 from traderbot.application.commands.record_fill import RecordAcceptance
 from traderbot.application.commands.venue_answers import Heard
 from traderbot.application.views import OrderView
 from traderbot.domain.orders.errors import InvalidTicketError, OrderClosedError
+from traderbot.domain.risk.errors import TradingReducingError
 from traderbot.domain.risk.limits import PAPER
 from traderbot.domain.risk.trading_state import Scope, ScopeKind
 from traderbot.domain.shared.errors import DomainError
@@ -244,6 +245,57 @@ def test_an_exit_the_gate_refuses_is_recorded_and_the_fill_is_booked(
     assert {it.reasons[0].code for it in exits} == {"TRADING_HALTED"}
     assert "what was filled has no stop at 90: TRADING_HALTED" in caplog.text
     assert trader.claimed() == 0
+    alarms = trader.alarms()
+    assert [it.cause for it in alarms] == ["EXIT_REFUSED", "EXIT_REFUSED"]
+    assert entry.order_id in alarms[0].message
+    assert "has no stop at 90: TRADING_HALTED" in alarms[0].message
+    assert exits[0].order_id in alarms[0].message
+
+
+def test_an_alarm_stops_nothing(trader: Trader) -> None:
+    entry = trader.working(quantity="10", stop_loss="90")
+    trader.desk.run(HaltTrading(scope=Scope(ScopeKind.SYSTEM), reason="a test"))
+    trader.fill(entry, "10")
+    trader.desk.run(ResumeTrading(scope=Scope(ScopeKind.SYSTEM), reason="it is over"))
+    assert trader.alarms()
+    assert trader.place(quantity="1").status == "approved"
+
+
+def test_while_trading_is_reducing_both_exits_are_sent(trader: Trader) -> None:
+    entry = trader.working(quantity="10", take_profit="120", stop_loss="90")
+    trader.fill(entry, "10")
+    opening = trader.place(quantity="1")
+    scope = Scope(ScopeKind.PORTFOLIO, trader.owned.id)
+    trader.desk.run(HaltTrading(scope=scope, reason="a test", only_reduce=True))
+    stop, profit = trader.exits_of(entry)
+    trader.send(stop, profit)
+    assert [trader.now(it).status for it in (stop, profit)] == ["accepted", "accepted"]
+    with pytest.raises(TradingReducingError):
+        trader.send(opening)
+
+
+def test_an_exit_of_what_is_not_held_any_more_is_not_sent_while_reducing(trader: Trader) -> None:
+    entry = trader.working(quantity="10", take_profit="120", stop_loss="90")
+    trader.fill(entry, "10")
+    closing = trader.working(side="sell", quantity="10", limit_price="110")
+    trader.fill(closing, "10", price="110")
+    scope = Scope(ScopeKind.PORTFOLIO, trader.owned.id)
+    trader.desk.run(HaltTrading(scope=scope, reason="a test", only_reduce=True))
+    with pytest.raises(TradingReducingError):
+        trader.send(trader.exits_of(entry)[1])
+
+
+def test_an_owners_order_that_only_reduces_is_refused_where_it_would_open(
+    trader: Trader,
+) -> None:
+    refused = trader.place(side="sell", quantity="10", limit_price="110", reduce_only=True)
+    assert (refused.status, [it.code for it in refused.reasons]) == ("refused", ["REDUCE_ONLY"])
+    entry = trader.working(quantity="10")
+    trader.fill(entry, "10")
+    assert (
+        trader.place(side="sell", quantity="10", limit_price="110", reduce_only=True).status
+        == "approved"
+    )
 
 
 def test_an_exit_never_opens_a_position(trader: Trader) -> None:
@@ -259,6 +311,7 @@ def test_the_owner_moves_an_exits_price_but_not_its_quantity(trader: Trader) -> 
     assert trader.amend(stop, stop_price="95").outcome == "requested"
     assert trader.hear(stop, Heard.AMENDED).stop_price == "95"
     assert trader.amend(profit, limit_price="130").outcome == "requested"
+    assert (trader.now(profit).reserved, trader.closing(profit), trader.claimed()) == ("0", 0, 10)
     for each in (stop, profit):
         with pytest.raises(InvalidTicketError, match="the fill it is an exit of"):
             trader.amend(each, quantity="5")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from tests.builders import NOON, a_fill, a_ticket, limits
-from tests.stores import Desk, MemoryStore, Owned
+from tests.stores import Desk, LogLine, MemoryStore, Owned
 from traderbot.application.commands.amend_order import AmendmentView, AmendOrder
 from traderbot.application.commands.place_order import PlaceOrder
 from traderbot.application.commands.record_fill import RecordFill
@@ -24,12 +24,15 @@ from traderbot.application.views import OrderView
 from traderbot.domain.orders.order import Order
 from traderbot.domain.orders.ticket import Exits, Ticket
 from traderbot.domain.portfolio.portfolio import Portfolio
+from traderbot.domain.risk.events import AlarmRaised
 from traderbot.domain.risk.limits import Limits
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Price, Quantity, symbol
+from traderbot.infrastructure.event_store.codec import EventCodec
 
 USD = Currency("USD")
 VENUE = "elsewhere"
+CODEC = EventCodec()
 # Nothing here is about how large an order may be.
 ROOMY = limits(order_notional_max="10000000", order_notional_fraction="1", fee_bps="0")
 
@@ -41,10 +44,11 @@ class Trader:
     desk: Desk
     owned: Owned
     fills: Iterator[int] = field(default_factory=count)
+    log: Callable[[], list[LogLine]] = list  # every event there is
 
     def afresh(self) -> Trader:
         """Return the same desk with another portfolio, that holds nothing but cash."""
-        return Trader(self.desk, self.desk.second_portfolio(self.owned.owner), self.fills)
+        return replace(self, owned=self.desk.second_portfolio(self.owned.owner))
 
     def ticket(
         self,
@@ -52,6 +56,7 @@ class Trader:
         take_profit: str | None = None,
         stop_loss: str | None = None,
         client_order_id: str | None = None,
+        reduce_only: bool = False,
         **ticket: Any,
     ) -> Ticket:
         exits = None
@@ -65,7 +70,14 @@ class Trader:
             portfolio_id=self.owned.id,
             exits=exits,
             client_order_id=client_order_id,
+            reduce_only=reduce_only,
         )
+
+    def alarms(self) -> list[AlarmRaised]:
+        """Return what people were told to look at in this portfolio, oldest first."""
+        stream = f"risk-portfolio-{self.owned.id}"
+        events = [CODEC.event_of(line.body) for line in self.log() if line.stream == stream]
+        return [it for it in events if isinstance(it, AlarmRaised)]
 
     def place(self, **ticket: Any) -> OrderView:
         wish = self.ticket(**ticket)
@@ -179,4 +191,4 @@ def trading(
         known = {symbol(code): Price(price) for code, price in (closes or {}).items()}
         store.memory.latest_close = known.get
         desk = store.desk(limits=within)
-        yield Trader(desk, desk.portfolio(cash))
+        yield Trader(desk, desk.portfolio(cash), log=store.log)

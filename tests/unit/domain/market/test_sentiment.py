@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders import NOON, later
 from traderbot.domain import Sentiment
+from traderbot.domain.market.sentiment import Mood, newest_mood
 from traderbot.domain.shared.errors import InvalidValueError
+from traderbot.domain.shared.values import symbol
 
 scores = st.decimals(-1, 1, places=6)
 confidences = st.decimals(0, 1, places=6)
@@ -57,3 +60,37 @@ def test_it_cannot_be_changed() -> None:
 
 def test_it_reads_as_its_numbers() -> None:
     assert str(Sentiment("-0.25", "0.9")) == "-0.25 (confidence 0.9)"
+
+
+def a_mood(score: str = "0.5", *, at: int = 0, known: int = 10, code: str = "AAPL") -> Mood:
+    return Mood(
+        symbol=symbol(code),
+        sentiment=Sentiment(score, "1"),
+        at=later(at),
+        known_at=later(known),
+    )
+
+
+def test_a_mood_is_seen_from_when_it_was_known_and_not_from_when_it_was() -> None:
+    moods = [a_mood("0.1"), a_mood("0.2", at=5, known=30)]
+    assert newest_mood(moods, symbol("AAPL"), later(9)) is None
+    assert newest_mood(moods, symbol("AAPL"), later(29)) == moods[0]
+    assert newest_mood(moods, symbol("AAPL"), later(30)) == moods[1]
+    assert newest_mood(moods, symbol("IBM"), later(30)) is None
+
+
+def test_a_corrected_mood_counts_and_old_news_does_not() -> None:
+    moods = [a_mood("0.1", at=5), a_mood("0.2", at=5, known=20), a_mood("0.3", at=4, known=40)]
+    assert newest_mood(moods, symbol("AAPL"), later(60)) == moods[1]
+
+
+def test_a_mood_is_not_known_before_it_is() -> None:
+    with pytest.raises(InvalidValueError, match="was not known"):
+        a_mood(at=10, known=9)
+    with pytest.raises(InvalidValueError, match="aware UTC"):
+        Mood(
+            symbol=symbol("AAPL"),
+            sentiment=Sentiment(0, 0),
+            at=NOON.replace(tzinfo=None),
+            known_at=NOON,
+        )

@@ -210,6 +210,7 @@ def test_an_approved_order_sets_cash_aside_and_claims_what_it_closes() -> None:
             symbol=AAPL,
             cash=_usd("525"),
             closing=Quantity("10"),
+            side=Side.SELL,
         ),
     )
     portfolio = after(portfolio, events)
@@ -233,6 +234,7 @@ def test_a_canceled_order_frees_what_it_had_set_aside() -> None:
             symbol=AAPL,
             cash=_usd("525"),
             closing=Quantity("10"),
+            side=Side.SELL,
         ),
     )
     portfolio = after(portfolio, events)

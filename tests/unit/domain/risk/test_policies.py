@@ -625,6 +625,17 @@ def test_every_policy_is_in_the_list_once() -> None:
     assert len(set(POLICIES)) == len(POLICIES)
 
 
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("quantity", "refused"), [("10", []), ("10.000001", ["REDUCE_ONLY"])])
+def test_an_order_that_only_reduces_never_opens(
+    side: str, quantity: str, refused: list[str]
+) -> None:
+    portfolio = trade(a_portfolio(), "sell" if side == "buy" else "buy", "10", "100")
+    ticket = a_ticket(side=side, quantity=quantity, limit_price="100")
+    assert codes(replace(ticket, reduce_only=True), portfolio=portfolio) == refused
+    assert codes(ticket, portfolio=portfolio) == []
+
+
 def test_every_code_was_refused_with_by_some_test_above() -> None:
     """Runs last; alone it has seen nothing."""
     here = {"ORDER_NOTIONAL_MAX", "INSUFFICIENT_FUNDS", "GATE_FAILED"}  # test_review, test_gate

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference.rsi import document_rsi, exact_rsi, exact_wilder_rsi
+from tests.runs import rsi
 from traderbot.domain.strategies.errors import InvalidParameterError
-from traderbot.domain.strategies.rsi import rsi
 
 prices = st.floats(min_value=0.01, max_value=100_000, allow_nan=False)
 histories = st.lists(prices, max_size=60)
@@ -92,7 +92,7 @@ def test_with_just_enough_changes_it_speaks() -> None:
 
 
 def test_a_period_of_nothing_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="at least 1"):
+    with pytest.raises(InvalidParameterError, match="from 1 to"):
         rsi([1.0, 2.0], period=0)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference.rsi import document_rsi
+from tests.runs import rsi
 from traderbot.domain.shared.errors import DomainError
 from traderbot.domain.strategies.errors import InvalidParameterError
 from traderbot.domain.strategies.registry import StrategyRegistry
-from traderbot.domain.strategies.rsi import rsi
 from traderbot.domain.strategies.rsi_cross import (
     RsiCrossStrategy,
     calculate_confidence,
@@ -232,15 +232,13 @@ def test_the_confidence_of_a_hold_is_within_its_band(value: float) -> None:
     assert 0.3 <= hold_confidence(value) <= 0.5
 
 
-@given(histories, strategies)
-def test_more_history_than_the_window_changes_nothing(
-    closes: list[float], strategy: RsiCrossStrategy
-) -> None:
-    assert (
-        answer(closes[-strategy.window :], strategy)["signal"]
-        == (answer(closes, strategy)["signal"])
-    )
-    assert strategy.explain(bars(closes[-strategy.window :])) == strategy.explain(bars(closes))
+@given(histories, st.integers(2, 6))
+def test_more_history_than_the_window_changes_nothing(closes: list[float], period: int) -> None:
+    strategy = RsiCrossStrategy(period, 45, 55)
+    assert strategy.window is not None
+    shown = closes[-strategy.window :]
+    assert answer(shown, strategy)["signal"] == answer(closes, strategy)["signal"]
+    assert strategy.explain(bars(shown)) == strategy.explain(bars(closes))
 
 
 @given(histories, strategies)
@@ -272,9 +270,13 @@ def test_it_looks_at_two_bars_more_than_its_period() -> None:
     assert (RsiCrossStrategy().warm_up, RsiCrossStrategy().window) == (16, 16)
 
 
-def test_with_wilders_average_it_looks_at_ten_periods() -> None:
+def test_with_wilders_average_it_looks_at_every_bar_since_the_first() -> None:
     strategy = RsiCrossStrategy(smoothing="wilder")
-    assert (strategy.warm_up, strategy.window) == (16, 140)
+    assert (strategy.warm_up, strategy.window) == (16, None)
+    closes = [100.0 + (7 * k % 11) for k in range(200)]
+    seen = strategy.explain(bars(closes)).indicators
+    assert seen["rsi"] == rsi(closes, 14, "wilder")
+    assert seen["rsi_previous"] == rsi(closes[:-1], 14, "wilder")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +292,10 @@ def test_with_wilders_average_it_looks_at_ten_periods() -> None:
         ({"oversold": "nan"}, "oversold: not a plain decimal"),
         ({"oversold": "3e1"}, "oversold: not a plain decimal"),
         ({"smoothing": "ema"}, "smoothing: one of simple, wilder"),
+        ({"smoothing": "Wilder"}, "did you mean wilder"),
+        ({"seeding": "last"}, "seeding: one of mean, first"),
+        ({"rsi_period": "501"}, "not 501; the nearest is 500"),
+        ({"oversold": "-3"}, "not -3.0; the nearest is just inside 0"),
         ({"period": "14"}, "period: no such parameter; did you mean rsi_period"),
     ],
 )
@@ -318,6 +324,7 @@ def test_its_defaults_are_the_published_ones() -> None:
         "oversold": "30",
         "overbought": "70",
         "smoothing": "simple",
+        "seeding": "mean",
     }
 
 

@@ -192,7 +192,7 @@ def test_without_numba_everything_is_there_with_the_same_bits() -> None:
         [sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, check=True
     )
     close = 100 + np.cumsum(np.sin(np.arange(7_000.0) ** 1.5))
-    assert running._compiler() is not None
+    assert running.compiler() is not None
     lines = [
         traderbot.indicators.rsi(close),
         *traderbot.indicators.macd(close),

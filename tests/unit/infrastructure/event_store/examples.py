@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 
 from tests import builders
 from traderbot.application.ports.recorded import DomainEvent
+from traderbot.domain.bots.events import (
+    BotLeased,
+    BotParametersChanged,
+    BotPaused,
+    BotResumed,
+)
+from traderbot.domain.bots.sizing_rule import Sizing, SizingRule
 from traderbot.domain.market.events import BarsRecorded
 from traderbot.domain.market.timeframe import Timeframe
 from traderbot.domain.operations.events import EpochStarted, ParkedDiscarded
@@ -42,12 +49,14 @@ from traderbot.domain.orders.ticket import (
     TimeInForce,
 )
 from traderbot.domain.risk.events import (
+    AlarmRaised,
     LimitChanged,
     LimitReturned,
     TradingHalted,
     TradingReduced,
     TradingResumed,
 )
+from traderbot.domain.risk.sizing.kelly import TradeRecord
 from traderbot.domain.shared.ids import OrderId
 from traderbot.domain.shared.values import Currency, Money, Price, Quantity, Symbol, symbol
 from traderbot.domain.simulation.events import (
@@ -62,8 +71,24 @@ from traderbot.domain.simulation.events import (
     PaperTrailMoved,
     PaperTriggered,
 )
-from traderbot.domain.venues.events import BaselineRecorded, DifferenceEnded, DifferenceFound
+from traderbot.domain.users.events import (
+    ExchangeKeyAdded,
+    ExchangeKeyRemoved,
+    PasswordChanged,
+    SessionEnded,
+    SessionOpened,
+    SessionRefreshed,
+)
+from traderbot.domain.venues.events import (
+    BaselineRecorded,
+    DeadManArmed,
+    DeadManDisarmed,
+    DifferenceEnded,
+    DifferenceFound,
+)
 
+_SESSION = "0192f0c1-0000-7000-8000-000000000055"
+_EXCHANGE_KEY = "0192f0c1-0000-7000-8000-000000000066"
 _AT = builders.NOON + timedelta(microseconds=7)
 _COIN = "BTC/USDT"
 _OTHER_ORDER = OrderId("0192f0c1-0000-7000-8000-00000000000a")
@@ -72,6 +97,24 @@ _OTHER_ORDER = OrderId("0192f0c1-0000-7000-8000-00000000000a")
 EXAMPLES: Mapping[str, DomainEvent] = {
     "user.registered": builders.registered(at=_AT),
     "user.deactivated": builders.deactivated(reason='asked: "erase me" \\ 忘れて\n\t\u007f'),
+    "user.session_opened": SessionOpened(user_id=builders.USER_ID, at=_AT, session_id=_SESSION),
+    "user.session_refreshed": SessionRefreshed(
+        user_id=builders.USER_ID, at=_AT, session_id=_SESSION, generation=2
+    ),
+    "user.session_ended": SessionEnded(
+        user_id=builders.USER_ID, at=_AT, session_id=_SESSION, cause="reused"
+    ),
+    "user.password_changed": PasswordChanged(user_id=builders.USER_ID, at=_AT),
+    "user.exchange_key_added": ExchangeKeyAdded(
+        user_id=builders.USER_ID,
+        at=_AT,
+        key_id=_EXCHANGE_KEY,
+        exchange="binance",
+        label="Überrest 🦊",
+    ),
+    "user.exchange_key_removed": ExchangeKeyRemoved(
+        user_id=builders.USER_ID, at=_AT, key_id=_EXCHANGE_KEY
+    ),
     "portfolio.opened": builders.opened(name="Überrest 🦊"),
     "portfolio.cash_deposited": builders.deposited("99999999999999999999.999999999999999999 USD"),
     "portfolio.cash_corrected": builders.corrected(
@@ -175,6 +218,23 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "bot.started": builders.started(parameters={"period": "14", "Z": "1", "a": ""}),
     "bot.decided": builders.decided(signal="BUY", order_id=_OTHER_ORDER, blocking_code=None),
     "bot.stopped": builders.stopped(),
+    "bot.leased": BotLeased(
+        bot_run_id=builders.BOT_RUN_ID, at=_AT, holder="desk-1:4711:9f", fence=3
+    ),
+    "bot.paused": BotPaused(bot_run_id=builders.BOT_RUN_ID, at=_AT, reason="the news: 休場"),
+    "bot.resumed": BotResumed(bot_run_id=builders.BOT_RUN_ID, at=_AT, reason="it is over"),
+    "bot.parameters_changed": BotParametersChanged(
+        bot_run_id=builders.BOT_RUN_ID,
+        at=_AT,
+        parameters={"period": "21", "a": ""},
+        reason="slower",
+    ),
+    "risk.alarm_raised": AlarmRaised(
+        scope="portfolio-0192f0c1-0000-7000-8000-000000000003",
+        at=_AT,
+        cause="EXIT_REFUSED",
+        message="what was filled has no stop at 180: TRADING_HALTED",
+    ),
     "risk.halted": TradingHalted(
         scope="system",
         at=_AT,
@@ -249,6 +309,8 @@ EXAMPLES: Mapping[str, DomainEvent] = {
     "venue.difference_ended": DifferenceEnded(
         venue="alpaca", account="main", at=_AT, key="7:foreign_order"
     ),
+    "venue.dead_man_armed": DeadManArmed(venue="kraken", account="main", at=_AT, seconds=60),
+    "venue.dead_man_disarmed": DeadManDisarmed(venue="kraken", account="main", at=_AT),
     "market.bars_recorded": BarsRecorded(
         at=_AT,
         symbol=symbol(_COIN),
@@ -364,14 +426,44 @@ def _any_dataclass(kind: type) -> st.SearchStrategy[Any]:
         return _any_ticket(fields)
     if kind is Exits:
         fields["take_profit"] = any_of(Price)
+    if kind is Sizing:
+        return _any_sizing()
     return st.builds(kind, **fields)
+
+
+def _any_sizing() -> st.SearchStrategy[Sizing]:
+    """Return a strategy for sizing rules that have the numbers they need."""
+    share = st.decimals("0.01", "0.99", places=2)
+    record = st.builds(
+        TradeRecord,
+        wins=st.integers(1, 99),
+        losses=st.integers(1, 99),
+        won=st.decimals("0.1", "99", places=1),
+        lost=st.decimals("0.1", "99", places=1),
+    )
+    every = {"amount": share, "take_profit": st.none() | share, "short": st.booleans()}
+    ways: list[dict[str, st.SearchStrategy[Any]]] = [
+        {"rule": st.sampled_from([SizingRule.SHARE, SizingRule.FIXED])},
+        {"rule": st.just(SizingRule.RISK), "stop_loss": share},
+        {"rule": st.just(SizingRule.VOLATILITY), "indicator": st.text(_ASCII, min_size=1)},
+        {"rule": st.just(SizingRule.KELLY), "stop_loss": share, "record": record},
+    ]
+    return st.one_of(*(st.builds(Sizing, **{**every, **way}) for way in ways))
 
 
 def _any_ticket(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Ticket]:
     """Return a strategy for tickets whose fields do not contradict each other."""
     bare = {
         name: st.none()
-        for name in ("limit_price", "stop_price", "trail", "trail_bps", "expires_at", "exits")
+        for name in (
+            "limit_price",
+            "stop_price",
+            "trail",
+            "trail_bps",
+            "expires_at",
+            "exits",
+            "protective_limit",
+        )
     }
     plainest = {
         **fields,
@@ -389,7 +481,7 @@ def _any_ticket(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[
         "exits": any_of(Exits),
     }
     ways: list[dict[str, st.SearchStrategy[Any]]] = [
-        {"kind": kind(OrderKind.MARKET)},
+        {"kind": kind(OrderKind.MARKET), "protective_limit": st.none() | price},
         {"kind": kind(OrderKind.LIMIT), "limit_price": price, "post_only": st.booleans()},
         {"kind": kind(OrderKind.LIMIT), "limit_price": price, **dated},
         {"kind": kind(OrderKind.STOP), "stop_price": price},

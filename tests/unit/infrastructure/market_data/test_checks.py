@@ -171,3 +171,34 @@ def test_the_samples_have_only_the_gaps_in_which_the_exchange_was_closed() -> No
     ibm = ["2001-09-10 gap: 4 bars missing before 2001-09-17", *google]
     assert [str(finding) for finding in check(sample_bars("GOOG"))] == google
     assert [str(finding) for finding in check(sample_bars("IBM"))] == ibm
+
+
+def test_days_that_open_at_two_hours_are_of_a_local_time() -> None:
+    bars = [
+        a_bar(timeframe=Timeframe.D1, at=MONDAY + timedelta(days=n, hours=5 - (n > 1)))
+        for n in range(4)
+    ]
+    assert "mixed_zones" in kinds(bars)
+    found = next(it for it in check(bars) if it.kind is FindingKind.MIXED_ZONES)
+    assert found.message == "bars open at 2 hours of the day: 04:00, 05:00"
+
+
+def test_a_price_twice_that_of_both_neighbours_is_a_spike() -> None:
+    bars = days(0, 1, 2)
+    bars[1] = a_bar(timeframe=Timeframe.D1, at=bars[1].at, high="230")
+    (found,) = check(bars)
+    assert (found.kind, found.row, found.column) == (FindingKind.SPIKE, 2, "high")
+    assert found.message == "high 230 between bars from 90 to 110"
+
+
+def test_every_finding_has_its_row_its_column_and_what_to_do() -> None:
+    far = {"open": "180", "high": "210", "low": "170", "close": "190", "volume": "0"}
+    bars = [*days(0, 1, 2, 3, 9), *days(10, **far)]
+    found = check(bars)
+    assert [(it.kind.value, it.row, it.column) for it in found] == [
+        ("gap", 4, "at"),
+        ("zero_volume", 6, "volume"),
+        ("jump", 6, "open"),
+    ]
+    assert all(it.advice for it in found)
+    assert all(Finding(kind=kind, at=MONDAY, message="").advice for kind in FindingKind)

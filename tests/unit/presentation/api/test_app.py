@@ -17,7 +17,14 @@ from traderbot.presentation.api.dependencies import known_query
 from traderbot.presentation.api.json_body import StrictRoute
 from traderbot.presentation.api.openapi import openapi_schema
 
-PUBLIC = {"/auth/register", "/auth/token", "/health", "/health/live", "/health/ready"}
+PUBLIC = {
+    "/auth/refresh",
+    "/auth/register",
+    "/auth/token",
+    "/health",
+    "/health/live",
+    "/health/ready",
+}
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 

@@ -8,6 +8,7 @@ from traderbot.application.ports.token_codec import (
     Claims,
     InvalidTokenError,
     IssuedToken,
+    RefreshClaims,
     TokenCodec,
     TokenFault,
 )
@@ -34,6 +35,16 @@ class Counted(TokenCodec):
 
     def issue(self, subject: str, *, role: str, session: str, at: datetime) -> IssuedToken:
         return self.inner.issue(subject, role=role, session=session, at=at)
+
+    def issue_refresh(
+        self, subject: str, *, session: str, generation: int, at: datetime, until: datetime
+    ) -> str:
+        return self.inner.issue_refresh(
+            subject, session=session, generation=generation, at=at, until=until
+        )
+
+    def verify_refresh(self, token: str, *, at: datetime) -> RefreshClaims:
+        return self.inner.verify_refresh(token, at=at)
 
     def verify(self, token: str, *, at: datetime) -> Claims:
         self.asked += 1

@@ -45,6 +45,7 @@ from traderbot.domain.shared.values import Symbol
 from traderbot.infrastructure.system import SystemClock, Uuid7Source
 from traderbot.presentation.cli.doors import (
     DemoReport,
+    EncryptionKey,
     IndicatorSpeed,
     IndicatorSpeeds,
     Installation,
@@ -53,6 +54,7 @@ from traderbot.presentation.cli.doors import (
     ServerPlan,
     SettingLine,
     SettingProblem,
+    Sweeps,
 )
 from traderbot.presentation.cli.main import run
 
@@ -66,7 +68,8 @@ class FakeBars:
 
     kept: list[Bar] = field(default_factory=list)
 
-    def add(self, bars: Sequence[Bar]) -> int:
+    def add(self, bars: Sequence[Bar], source: str = "") -> int:
+        del source
         new = [bar for bar in bars if bar not in self.kept]
         self.kept += new
         return len(new)
@@ -267,6 +270,7 @@ class FakeDoors:
     demo_ok: bool = True
     compiled: bool = True  # whether numba is there
     answer: WhatIfAnswer | None = None
+    swept: Sweeps | None = None
     questions: list[tuple[str | None, str]] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
     databases: list[str | None] = field(default_factory=list)
@@ -307,6 +311,9 @@ class FakeDoors:
         return Installation(
             data_folder="/d", secret="/d/s", database="sqlite:////d/t", schema="1", created=True
         )
+
+    def new_encryption_key(self) -> EncryptionKey:
+        return EncryptionKey(text="QUJD", key_id="0f1e2d3c4b5a6978")
 
     def server_plan(self, database: str | None) -> ServerPlan:
         del database
@@ -370,9 +377,17 @@ class FakeDoors:
         speed = IndicatorSpeed(indicator="rsi", live=3_000.0, series=bars / 1e5, matrix=0.25)
         return IndicatorSpeeds(compiled=self.compiled, speeds=[speed])
 
+    def warm_up(self, progress: Progress) -> int:
+        progress(1, 1)
+        return 40 if self.compiled else 0
+
     def load_strategies(self, folder: Path | None) -> None:
         if folder is not None:
             raise FileNotFoundError(2, "No such file or directory", str(folder))
+
+    def sweeps(self) -> Sweeps:
+        assert self.swept is not None
+        return self.swept
 
     def demo(self, database: Path | None, on_progress: Progress) -> DemoReport:
         on_progress(1, 2)

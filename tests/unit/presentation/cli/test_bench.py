@@ -28,3 +28,9 @@ def test_without_numba_it_says_what_would_make_it_faster(cli: Terminal) -> None:
 
 def test_a_series_too_short_to_measure_is_refused(cli: Terminal) -> None:
     assert cli("bench", "indicators", "--bars", "10").code == 2
+
+
+def test_everything_is_compiled_when_asked_for(cli: Terminal) -> None:
+    assert cli("bench", "warm", "--json").json == {"loops": 40}
+    cli.doors.compiled = False
+    assert "extra [fast]" in cli("bench", "warm").out

@@ -115,7 +115,14 @@ def test_odd_bars_are_a_no(cli: Terminal) -> None:
     odd = cli(*words, "--json")
     assert odd.code == 1
     assert odd.json["findings"] == [
-        {"kind": "gap", "at": "2025-01-02T12:00:00.000000Z", "message": "2 bars missing"}
+        {
+            "kind": "gap",
+            "at": "2025-01-02T12:00:00.000000Z",
+            "message": "2 bars missing",
+            "row": 0,
+            "column": "",
+            "advice": "",
+        }
     ]
     assert "2 bars missing" in cli(*words).out
     assert cli("data", "check", "IBM", "1d").code == 1

@@ -11,12 +11,10 @@ from tests.reference import indicators as reference
 from tests.reference.series import CASES, Case, Columns, case_name, coarse, extreme, gappy, walk
 from traderbot.domain.shared.errors import InvalidValueError
 from traderbot.domain.strategies.errors import InvalidParameterError
-from traderbot.domain.strategies.indicators import averages, momentum
+from traderbot.domain.strategies.indicators import averages
 from traderbot.domain.strategies.indicators.catalogue import INDICATORS, indicator
 from traderbot.domain.strategies.indicators.indicator import Indicator
 from traderbot.domain.strategies.indicators.live import LiveIndicator
-from traderbot.domain.strategies.indicators.smoothing import last_average, smooth, wilder
-from traderbot.domain.strategies.rsi import rsi
 
 every_case = pytest.mark.parametrize("case", CASES, ids=case_name)
 every_indicator = pytest.mark.parametrize("name", INDICATORS)
@@ -138,27 +136,6 @@ def test_sums_are_made_afresh_so_that_errors_do_not_gather() -> None:
     for i in range(1_100):
         found = live.update(1e15 if i < 4 else 0.1)
     assert found == 0.1
-
-
-def test_the_rsi_of_a_list_is_the_last_of_the_series_to_the_bit() -> None:
-    closes = list(walk(200)["close"])
-    for smoothing in momentum.SMOOTHINGS:
-        live = LiveIndicator(momentum.rsi(14, smoothing))
-        for i, close in enumerate(closes):
-            value = live.update(close)
-            assert isinstance(value, float)
-            if i >= 14:
-                assert rsi(closes[: i + 1], 14, smoothing).hex() == value.hex()
-
-
-@pytest.mark.parametrize("period", range(1, 10))
-def test_the_last_average_of_a_list_is_the_last_of_the_series_to_the_bit(period: int) -> None:
-    values = list(walk(40)["close"])
-    cells = wilder(period)
-    for i, value in enumerate(values):
-        found = smooth(cells, 0, value)
-        if i + 1 >= period:
-            assert last_average(values[: i + 1], period, 1.0 / period).hex() == found.hex()
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e100, -1e300])
