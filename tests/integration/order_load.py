@@ -40,7 +40,7 @@ def wish(owner: UserId, portfolio: PortfolioId) -> PlaceOrder:
     """Return what every order asks for."""
     ticket = Ticket(
         portfolio_id=portfolio,
-        symbol=symbol("AAPL"),
+        symbol=symbol("BTC/USD"),
         side=Side.BUY,
         quantity=Quantity("0.1"),
         kind=OrderKind.LIMIT,

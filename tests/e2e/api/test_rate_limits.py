@@ -356,7 +356,8 @@ def test_every_route_is_in_a_group() -> None:
 
     routes: list[Any] = [route for router in ROUTERS for route in router.routes]
     groups = {f"{route.tags[0]}_{route.name}": group_of(route.endpoint) for route in routes}
-    assert {name for name, it in groups.items() if it is LimitGroup.CANCEL} == {"orders_cancel"}
+    ways_out = {"orders_cancel", "bots_pause", "bots_stop"}
+    assert {name for name, it in groups.items() if it is LimitGroup.CANCEL} == ways_out
     assert {name for name, it in groups.items() if it is LimitGroup.LOGIN} == {"auth_token"}
     assert groups["orders_create"] is LimitGroup.TRADING
     assert groups["orders_list"] is LimitGroup.API

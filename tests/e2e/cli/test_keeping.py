@@ -49,7 +49,7 @@ def test_a_doctor_finds_what_is_not_well(
     assert told.code == 0, told.out
     assert {check["name"] for check in told.json["checks"]} == {
         *("python", "settings", "data folder", "disk", "secret", "database", "sqlite", "guards"),
-        *("clock", "redis"),
+        *("clock", "exchange keys", "redis"),
     }
 
     secret = installation.folder / "data" / "secrets" / "auth-secret-key"

@@ -109,7 +109,6 @@ async def log_in(
     name="refresh",
     responses=failures(ANY, BODY, WRITE, "INVALID_TOKEN", "DATABASE_UNAVAILABLE", "OVERLOADED"),
 )
-@limited(LimitGroup.LOGIN)
 async def refresh(body: RefreshBody, request: Request, use: Uses) -> TokenOut:
     """Exchange a refresh token for the next pair of tokens. It is used up by that.
 
