@@ -304,6 +304,7 @@ class ProgramDoors:
         """Register the strategies that come with the program, and those of a folder."""
         from traderbot.infrastructure.strategies.known import know_strategies
 
+        folder = folder or _settings(None).data.strategies
         know_strategies([] if folder is None else [folder])
 
     def new_strategy(
@@ -379,7 +380,7 @@ class ProgramDoors:
         self, database: str | None, question: str, strategies: Path | None, progress: Progress
     ) -> WhatIfAnswer:
         """Return what would have happened; the database is only read."""
-        from traderbot.bootstrap import costs_of, limits_of
+        from traderbot.assembly.limits import costs_of, limits_of
         from traderbot.infrastructure.market_data.configured_store import bar_store
         from traderbot.what_if.answer import answer
         from traderbot.what_if.question import Terms, read_question

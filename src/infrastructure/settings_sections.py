@@ -13,6 +13,7 @@ from traderbot.infrastructure.settings_types import (
     DatabaseUrl,
     DecimalOrNone,
     Folder,
+    FolderOrNone,
     FormerKeys,
     Hosts,
     LogName,
@@ -52,6 +53,11 @@ class DataSettings(Section):
         default="database",
         description="where imported bars are kept: database, or parquet, files in the data folder"
         " (extra `data`); live bars are always in the database",
+    )
+    strategies: FolderOrNone = Field(
+        default=None,
+        description="folder with strategies of your own, .py files; serve, worker and every command"
+        " know them. They run with every right of the program",
     )
 
 

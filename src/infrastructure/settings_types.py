@@ -229,6 +229,7 @@ FormerKeys = Annotated[SecretStr | None, BeforeValidator(_none_if_empty), AfterV
 VerifierKeys = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_verifier_keys)
 ]
+FolderOrNone = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 AnchorFile = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_hosts)]

@@ -13,6 +13,7 @@ FILES = sorted(Path(*traderbot.what_if.__path__).rglob("*.py"))
 
 # Everything that trades, tells others, or writes into a database.
 REAL = (
+    "traderbot.assembly",
     "traderbot.bootstrap",
     "traderbot.infrastructure.bundle",
     "traderbot.infrastructure.database_event_store",

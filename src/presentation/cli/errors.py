@@ -82,6 +82,8 @@ def exit_code(error: BaseException) -> ExitCode:
         "INVALID_LIMIT",
         "BAD_CURSOR",
         "NAIVE_TIME",
+        "STRATEGY_FILE",
+        "STRATEGY_PLUGIN",
     }
     if wrong_input or isinstance(error, ClosedError):
         return ExitCode.COULD_NOT_RUN

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.cli.conftest import PASSWORD, Installation
+from traderbot.domain.strategies.registry import StrategyRegistry
 
 _REPLAY = ("bot", "start", "RSI_CROSS", "IBM", "--timeframe", "1d", "--feed", "replay")
 
@@ -158,3 +159,35 @@ def test_serve_takes_a_bot_and_an_order_on_paper_over_after_kill_9(
     assert "order.canceled" in story
     assert installation("audit", "verify").code == 0
     assert installation("audit", "diff").code == 0
+
+
+def test_serve_runs_a_strategy_of_ones_own(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.begin()
+    folder = installation.folder / "mine"
+    written = installation("strategy", "new", "my_served", "--strategies", str(folder))
+    assert written.code == 0, written.err
+    refused = installation("bot", "start", "MY_SERVED", "IBM", "--json").json
+    assert refused["error"]["code"] == "UNKNOWN_STRATEGY"
+    monkeypatch.setenv("TRADERBOT_DATA__STRATEGIES", str(folder))
+    started = installation.process("bot", "start", "MY_SERVED", "IBM", "--json")
+    run = started.json["bot_run_id"]
+    with serving(installation):
+        until(lambda: installation("bot", "status", run, "--json").json["fence"] == 1)
+        assert installation("bot", "status", run, "--json").json["status"] == "running"
+    StrategyRegistry._strategies.pop("MY_SERVED", None)
+
+
+def test_a_strategy_that_cannot_be_used_keeps_serve_from_starting(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.begin()
+    folder = installation.folder / "mine"
+    folder.mkdir()
+    (folder / "broken.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
+    monkeypatch.setenv("TRADERBOT_DATA__STRATEGIES", str(folder))
+    told = installation.process("serve", "--port", "0")
+    assert told.code == 2
+    assert "broken.py" in told.err
+    assert "line 1" in told.err

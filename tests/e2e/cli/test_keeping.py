@@ -221,6 +221,6 @@ def test_a_strategy_of_ones_own_is_one_class_in_one_file(installation: Installat
     assert (shown["description"], shown["parameters"]) == ("Never trades.", {"patience": "3"})
     (folder / "broken.py").write_text("def\n")
     told = installation("strategy", "list", *own)
-    assert (told.code, told.json["error"]["code"]) == (1, "STRATEGY_FILE")
+    assert (told.code, told.json["error"]["code"]) == (2, "STRATEGY_FILE")
     assert "broken.py" in told.err
     assert "line 1" in told.err
