@@ -27,10 +27,10 @@ demo: $(BASE) ## trade real daily bars on paper and prove what happened; offline
 	@$(BIN)/traderbot demo
 
 test: $(DEV) ## run every test, on a PostgreSQL and a Redis that the run starts itself
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 coverage: $(DEV) ## the same, and say how much of the code it reached (half as long again)
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-fail-under=85
+	$(BIN)/python -m pytest -n 3 --cov --cov-report=term --cov-fail-under=85
 
 crash-matrix: $(DEV) ## kill a trader at every boundary, 20 times each, on both databases (an hour)
 	$(BIN)/python -m tests.crash.matrix
